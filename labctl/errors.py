@@ -1,0 +1,174 @@
+"""Everything that can go wrong with the lab itself.
+
+A *failure* that a scenario sets out to cause is a value (`labctl.model.Observation`), never one of these.
+What is raised here is our own breakage or a user's mistake, and each says three things:
+what happened, what it means, what to do next.
+
+    LabctlError
+    ├── UsageError              an argument, a scenario or a stack is wrong                    exit 2
+    │   ├── UnknownName         a name that does not exist, with the nearest that do
+    │   └── Mistakes            every mistake of one file, each with its line and column
+    ├── EngineError             the Docker Engine said no, or said nothing                     exit 3
+    │   ├── EngineUnavailable   no engine answers, and none may or can be started
+    │   ├── NotThere            the container, network or image is gone, or never was
+    │   └── Taken               the name, subnet or address is in use by somebody else
+    ├── HostError               preparing this machine failed (packages, dockerd, image)       exit 3
+    ├── LabError                the running lab broke: the verdict is inconclusive             exit 3
+    │   ├── DeadlineExceeded    something awaited did not come in time
+    │   ├── AgentLost           a host's agent ended, or its stream was cut
+    │   ├── AgentRefused        a host's agent could not do what it was asked
+    │   └── NotInPlace          an action was applied, but its proof does not hold
+    └── Interrupted             the user, or the system, asked us to stop                      exit 130
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class LabctlError(Exception):
+    """The root of labctl's errors.
+
+    `what` happened is one sentence; `means` and `todo` may be empty where the first says it all.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, what: str, *, means: str = "", todo: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.means = means
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.means, self.todo) if part)
+
+
+class UsageError(LabctlError):
+    """An argument, a scenario or a stack is wrong."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that does not exist; names the nearest known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = nearest(name, known)
+        if near:
+            todo = f"Did you mean {' or '.join(near)}?"
+        else:
+            todo = f"Known: {', '.join(known) or 'none'}."
+        super().__init__(f"there is no {kind} called {name!r}.", todo=todo)
+        self.name = name
+        self.near = near
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One mistake in one file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    wrong: str
+    meant: str = ""
+
+    def __str__(self) -> str:
+        hint = f" {self.meant}" if self.meant else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.wrong}{hint}"
+
+
+class Mistakes(UsageError):
+    """Every mistake found in the files of one scenario, in the order of their lines."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(mistakes))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class EngineError(LabctlError):
+    """The Docker Engine refused a request; `status` is its HTTP status, or None where it gave none."""
+
+    def __init__(self, what: str, *, means: str = "", todo: str = "", status: int | None = None) -> None:
+        super().__init__(what, means=means, todo=todo)
+        self.status = status
+
+
+class EngineUnavailable(EngineError):
+    """No engine answers, and none may or can be started."""
+
+
+class NotThere(EngineError):
+    """The container, network or image is gone, or never was."""
+
+
+class Taken(EngineError):
+    """The name, subnet or address is in use by somebody else."""
+
+
+class HostError(LabctlError):
+    """Preparing this machine failed: a package, dockerd, or an image."""
+
+
+class LabError(LabctlError):
+    """The running lab broke, so the run can say nothing about its scenario."""
+
+
+class DeadlineExceeded(LabError):
+    """Something awaited did not come in time; says what, and what was last seen."""
+
+    def __init__(self, awaited: str, seconds: float, *, last: str = "") -> None:
+        means = f"Last seen:\n{indented(last)}" if last.strip() else ""
+        super().__init__(f"waited {seconds:g} s for {awaited}, in vain.", means=means)
+        self.awaited = awaited
+        self.seconds = seconds
+        self.last = last
+
+
+class AgentLost(LabError):
+    """A program of ours inside a host ended, or its stream was cut; carries its last output."""
+
+    def __init__(self, host: str, why: str, last: str = "") -> None:
+        means = f"Its last output:\n{indented(last)}" if last.strip() else "It printed nothing."
+        super().__init__(f"the agent of {host!r} is gone: {why}.", means=means)
+        self.host = host
+        self.last = last
+
+
+class AgentRefused(LabError):
+    """A host's agent answered that it could not do what it was asked."""
+
+    def __init__(self, host: str, asked: str, why: str) -> None:
+        super().__init__(f"{host!r} could not {asked}: {why}")
+        self.host = host
+        self.asked = asked
+
+
+class NotInPlace(LabError):
+    """An action was applied without an error, and yet what it should have changed has not changed."""
+
+    def __init__(self, action: str, proof: str, seen: str = "") -> None:
+        means = f"Seen instead:\n{indented(seen)}" if seen.strip() else ""
+        super().__init__(f"{action}: not in place, for {proof} does not hold.", means=means)
+        self.action = action
+
+
+class Interrupted(LabctlError):
+    """The user, or the system, asked us to stop."""
+
+    exit_code = 130
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the two known names that `name` most likely meant, or none."""
+    return get_close_matches(name, list(known), n=2, cutoff=0.6)
+
+
+def indented(text: str, by: str = "  ") -> str:
+    """Return `text` with every line moved to the right, for quoting output inside a message."""
+    return "\n".join(by + line for line in text.rstrip().splitlines())
