@@ -1,0 +1,132 @@
+"""What can be done to a lab. Faults, triggers and fixes are lists of actions, one family a file.
+
+An action says what it will do and how to see that it took hold; it performs nothing itself. Its class is its catalogue
+entry: the docstring explains it, the fields are its YAML keys, the class keyword is its name. Another package adds its
+own through the entry-point group `labctl.actions`, naming a module that defines such classes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+from labctl.errors import indented
+from labctl.fields import Command, Duration, Pattern, Written
+
+FAMILIES = "labctl.actions"
+registry: dict[str, type[Action]] = {}
+broken_plugins: dict[str, str] = {}  # entry point to why it was left out
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to a program of ours inside a host: the agent, or the clients."""
+
+    host: str
+    do: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    of: str = "agent"  # or "clients"
+    exits: int | None = 0  # for `run`: the exit code that means it worked, None where any does
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to the engine about one service: a verb of `labctl.lab.Lab` and its arguments."""
+
+    verb: str
+    service: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """A change of the client's own settings, from then on."""
+
+    changes: Mapping[str, Any]
+
+
+Step = Ask | Call | Configure
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What must be seen once an action is in place: a claim in words, and the step that shows it by succeeding."""
+
+    claim: str
+    step: Ask | Call
+
+
+class Until(Written):
+    """What must hold before the next thing begins: polled, with a deadline."""
+
+    listens: str | None = None  # address:port, on the action's host
+    log: Pattern | None = None  # in the service's log
+    run: Command | None = None  # exits 0, with the host's tools
+    within: Duration = 10.0
+
+
+class Action(Written):
+    """One thing done to a lab."""
+
+    kind: ClassVar[str]
+
+    until: Until | None = None
+    after: Duration | None = None  # triggers only: this long after the try began
+
+    def __init_subclass__(cls, key: str | None = None, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if key is None:
+            return
+        if key in registry and registry[key].__qualname__ != cls.__qualname__:
+            raise ValueError(f"an action called {key!r} exists already: {registry[key].__module__}")
+        cls.kind = key
+        registry[key] = cls
+
+    @property
+    def subject(self) -> str:
+        """The host that the action is about."""
+        return str(getattr(self, self.kind))
+
+    def steps(self) -> Sequence[Step]:
+        """Return what will be done, in order."""
+        raise NotImplementedError
+
+    def proofs(self) -> Sequence[Proof]:
+        """Return how to see that it took hold."""
+        return ()
+
+    def typed(self) -> str:
+        """Return it as the command or setting that a person would use."""
+        raise NotImplementedError
+
+
+def load() -> Mapping[str, type[Action]]:
+    """Load every family of this folder and every plugin; one that fails is named in `broken_plugins`, the rest works."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{FAMILIES}.{module.name}")
+    for entry in entry_points(group=FAMILIES):
+        try:
+            entry.load()
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's module does must not stop ours
+            broken_plugins[entry.name] = f"{entry.value}: {type(error).__name__}: {error}"
+    return registry
+
+
+def key_of(written: Any) -> str | None:
+    """Return the one action that a mapping in a scenario names, or None."""
+    named = [key for key in written if key in registry] if isinstance(written, dict) else []
+    return named[0] if named else None
+
+
+def plan(actions: Sequence[Action]) -> Iterator[str]:
+    """Yield, line by line, what a list of actions would do: for --dry-run."""
+    for action in actions:
+        yield action.typed()
+        for step in action.steps():
+            yield indented(str(step))
+        for proof in action.proofs():
+            yield indented(f"then: {proof.claim}")

@@ -1,0 +1,96 @@
+"""The life of a service: stopped, started, killed, made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pydantic
+
+from labctl.actions import Action, Call, Proof, Step
+from labctl.fields import Command, Duration, Host, Text, typed
+
+
+class Stop(Action, key="stop"):
+    """Stop a service as `docker stop` does: SIGTERM, and SIGKILL after `grace`. The host stays up."""
+
+    stop: Host
+    grace: Duration = 2.0
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("stop", self.stop, {"grace": self.grace})]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"the process of {self.stop} is gone", Call("ended", self.stop))]
+
+    def typed(self) -> str:
+        return f"docker compose stop {self.stop}"
+
+
+class Start(Action, key="start"):
+    """Start a service that was stopped or has ended, with the settings it had."""
+
+    start: Host
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("start", self.start)]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"the process of {self.start} runs", Call("running", self.start))]
+
+    def typed(self) -> str:
+        return f"docker compose start {self.start}"
+
+
+class Restart(Action, key="restart"):
+    """Stop a service and start it with the same settings, as `docker restart` does."""
+
+    restart: Host
+    grace: Duration = 2.0
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("stop", self.restart, {"grace": self.grace}), Call("start", self.restart)]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"the process of {self.restart} runs", Call("running", self.restart))]
+
+    def typed(self) -> str:
+        return f"docker compose restart {self.restart}"
+
+
+class Recreate(Action, key="recreate"):
+    """Make a service anew at the same address. What is written here is merged onto the stack's values."""
+
+    recreate: Host
+    environment: dict[str, Text] = pydantic.Field(default_factory=dict)
+    command: Command | None = None
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("recreate", self.recreate, {"environment": self.environment, "command": self.command})]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"the process of {self.recreate} runs", Call("running", self.recreate))]
+
+    def typed(self) -> str:
+        settings = [f"{key}={value}" for key, value in self.environment.items()]
+        if self.command is not None:
+            settings.append(f"command: {typed(self.command)}")
+        shown = f"   # with {', '.join(settings)}" if settings else ""
+        return f"docker compose up -d --force-recreate {self.recreate}{shown}"
+
+
+class Kill(Action, key="kill"):
+    """Send a signal to a service's main process; SIGKILL unless another is named."""
+
+    kill: Host
+    signal: str = pydantic.Field(default="SIGKILL", pattern=r"^SIG[A-Z0-9+]{2,10}$")
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("kill", self.kill, {"signal": self.signal})]
+
+    def proofs(self) -> Sequence[Proof]:
+        if self.signal != "SIGKILL":
+            return []
+        return [Proof(f"the process of {self.kill} is gone", Call("ended", self.kill))]
+
+    def typed(self) -> str:
+        return f"docker compose kill -s {self.signal} {self.kill}"

@@ -1,0 +1,48 @@
+"""The agent: answers labctl's requests until its input ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.agent.children import Children
+from labctl.agent.lines import Lines
+from labctl.agent.resolver import Resolver
+from labctl.agent.sockets import listeners
+
+
+def main() -> None:
+    """Serve until the stream ends; then the kernel ends the rest of this PID namespace."""
+    lines = Lines()
+    children = Children()
+    resolver = Resolver()
+
+    def run(request: Mapping[str, Any]) -> Any:
+        return children.run(request["argv"], float(request["timeout"]))
+
+    def resolve(request: Mapping[str, Any]) -> Any:
+        resolver.serve(request["names"])
+
+    def listening(_: Mapping[str, Any]) -> Any:
+        return listeners()
+
+    known = {"run": run, "resolve": resolve, "listeners": listening}
+
+    def answer(request: Mapping[str, Any]) -> None:
+        number = request.get("id")
+        try:
+            do = known[request["do"]]
+            lines.reply(number, ok=do(request))
+        except Exception as error:  # noqa: BLE001 - whatever it is, labctl must hear of it
+            lines.reply(number, error=f"{type(error).__name__}: {error}")
+
+    lines.reply(None, ok={"pid": os.getpid()})
+    for request in lines:
+        threading.Thread(target=answer, args=(request,), daemon=True).start()
+    os._exit(0)  # daemon threads may be in the middle of something; nothing is worth waiting for
+
+
+if __name__ == "__main__":
+    main()

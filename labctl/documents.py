@@ -1,0 +1,174 @@
+"""YAML files read into plain values that remember where each was written, and judged against a model.
+
+A file is untrusted: only YAML 1.2's plain values are taken, no tags, bounded size, depth and number of values (an alias
+counts at every place it is used).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from typing import Any, TypeVar
+
+import pydantic
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from labctl.errors import Mistake, Mistakes, UsageError, nearest
+
+MOST_BYTES = 256 << 10
+MOST_VALUES = 10_000
+MOST_DEPTH = 40
+PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+
+Path = tuple[str | int, ...]
+M = TypeVar("M", bound=pydantic.BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's value, and the line and column of each key and value, by their path."""
+
+    file: str
+    value: Any
+    keys: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
+    values: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def mistake(self, path: Path, wrong: str, meant: str = "", *, at_key: bool = False) -> Mistake:
+        """Return a mistake at a path, or at the nearest place above it that was written in this file."""
+        for length in range(len(path), -1, -1):
+            at = path[:length]
+            place = (self.keys.get(at) if at_key else None) or self.values.get(at)
+            if place:
+                return Mistake(self.file, *place, wrong, meant)
+        return Mistake(self.file, 1, 1, wrong, meant)
+
+
+class _Reader:
+    """One walk over the nodes of a file."""
+
+    def __init__(self, file: str, yaml: YAML) -> None:
+        self.file = file
+        self.yaml = yaml
+        self.keys: dict[Path, tuple[int, int]] = {}
+        self.values: dict[Path, tuple[int, int]] = {}
+
+    def read(self, node: Node, path: Path) -> Any:
+        place = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self.values[path] = place
+        if len(self.values) > MOST_VALUES or len(path) > MOST_DEPTH:
+            raise Mistakes([Mistake(self.file, *place, "this file holds more than any scenario or stack needs.")])
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, ScalarNode) and node.tag in PLAIN:
+            try:
+                return self.yaml.constructor.construct_object(node)
+            except (YAMLError, ValueError) as error:
+                raise Mistakes([Mistake(self.file, *place, f"{node.value!r} cannot be read: {error}.")]) from error
+        raise Mistakes([Mistake(self.file, *place, f"the tag {node.tag} has no meaning here.", "Plain values only.")])
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key, value in node.value:
+            place = (key.start_mark.line + 1, key.start_mark.column + 1)
+            if not isinstance(key, ScalarNode) or key.tag not in PLAIN:
+                raise Mistakes([Mistake(self.file, *place, "a key must be a plain word.")])
+            name = str(key.value)
+            if name in mapping:
+                raise Mistakes([Mistake(self.file, *place, f"the key {name!r} stands here a second time.")])
+            self.keys[*path, name] = place
+            mapping[name] = self.read(value, (*path, name))
+        return mapping
+
+
+def read(file: File, shown_as: str | None = None) -> Document:
+    """Read one YAML file.
+
+    Raises Mistakes where it is no YAML or holds what no scenario needs, UsageError where it cannot be read at all.
+    """
+    shown = shown_as or str(file)
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{shown} is not UTF-8 text: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"{shown} cannot be read: {error.strerror}.") from error
+    if len(raw) > MOST_BYTES:
+        raise UsageError(f"{shown} is larger than {MOST_BYTES >> 10} KiB.", means="No scenario or stack needs as much.")
+    yaml = YAML(typ="safe", pure=True)
+    reader = _Reader(shown, yaml)
+    try:
+        node = yaml.compose(text)
+        value = None if node is None else reader.read(node, ())
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise Mistakes([Mistake(shown, line, column, f"this is not YAML: {error.problem or error.context}.")]) from error
+    except (YAMLError, RecursionError) as error:
+        raise Mistakes([Mistake(shown, 1, 1, f"this is not YAML: {error}.")]) from error
+    return Document(shown, value, reader.keys, reader.values)
+
+
+def parse(model: type[M], document: Document, *, known: Mapping[str, Iterable[str]] | None = None) -> M:
+    """Read a document's value into a model.
+
+    `known` names, by discriminator tag, the keys known there. Raises Mistakes with all that is wrong.
+    """
+    if not isinstance(document.value, dict):
+        raise Mistakes([document.mistake((), "this file must be a mapping of keys to values.")])
+    try:
+        return model.model_validate(document.value)
+    except pydantic.ValidationError as error:
+        raise Mistakes([_mistake(model, document, one, known or {}) for one in error.errors()]) from error
+
+
+def _mistake(model: type[M], document: Document, error: Any, known: Mapping[str, Iterable[str]]) -> Mistake:
+    path = written_path(document, error["loc"])
+    kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ").rstrip(".") + "."
+    if kind == "extra_forbidden":
+        key = str(error["loc"][-1])
+        tag = next((part for part in reversed(error["loc"][:-1]) if part in known), None)
+        siblings = known[tag] if tag is not None else _fields_at(model, error["loc"][:-1])
+        near = nearest(key, siblings)
+        meant = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(siblings)) or 'nothing'}."
+        return document.mistake((*path, key), f"unknown key {key!r}.", meant, at_key=True)
+    if kind == "missing":
+        return document.mistake(path, f"the key {error['loc'][-1]!r} is missing.")
+    shown = error.get("input")
+    wrong = f"{shown!r}: {message}" if isinstance(shown, str | int | float | bool) else message
+    return document.mistake(path, wrong[0].lower() + wrong[1:] if not isinstance(shown, str) else wrong)
+
+
+def written_path(document: Document, location: Iterable[str | int]) -> Path:
+    """Return the part of pydantic's location that stands in the file: union tags and the like do not."""
+    path: Path = ()
+    for part in location:
+        if (*path, part) in document.values:
+            path = (*path, part)
+    return path
+
+
+def _fields_at(model: Any, location: Iterable[str | int]) -> list[str]:
+    """Return the keys that are known where a location ends, by walking the models' fields."""
+    for part in location:
+        fields = getattr(model, "model_fields", {})
+        named = next((f for name, f in fields.items() if part in (name, f.alias)), None)
+        if named is not None:
+            model = _innermost_model(named.annotation)
+    return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
+
+
+def _innermost_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _innermost_model(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,197 @@
+"""Containers and networks, as a lab wants them: plain values in, ids out, every refusal translated."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tenacity
+
+from labctl.engine.connection import Connection
+from labctl.engine.translate import translated
+from labctl.errors import DeadlineExceeded, EngineError, NotThere, Taken
+from labctl.model import Ran
+
+PIDS_LIMIT = 512  # processes and threads in one container
+MEMORY_LIMIT = 512 << 20  # bytes, where the stack sets none
+ISOLATED_SINCE = (1, 48)  # the API of engine 28, the first with gateway_mode_ipv4=isolated
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to be made. `joins` names the container whose network and PID namespaces it shares."""
+
+    name: str
+    image: str
+    command: Sequence[str] | None
+    labels: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: Sequence[str] | None = None
+    user: str | None = None
+    hostname: str | None = None
+    network: str | None = None
+    address: str | None = None
+    aliases: Sequence[str] = ()
+    joins: str | None = None
+    capabilities: Sequence[str] = ()
+    drop_all: bool = True
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    memory: int | None = None
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    tmpfs: Sequence[str] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)  # volume name to path inside
+    writes: bool = False  # whether its standard input stays ours
+
+
+class Containers:
+    """The verbs on containers and networks; safe to call from several threads at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._api = connection.api
+        self._isolates = tuple(map(int, connection.versions["api"].split("."))) >= ISOLATED_SINCE
+
+    def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
+        """Make an internal network that the machine itself is not on. Raises Taken where the subnet is in use."""
+        if self._isolates:
+            options = {"com.docker.network.bridge.gateway_mode_ipv4": "isolated"}
+        else:
+            options = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+        with translated(f"make a network on {subnet}"):
+            made = self._api.create_network(
+                name,
+                driver="bridge",
+                internal=True,
+                labels=dict(labels),
+                options=options,
+                ipam={"Driver": "default", "Config": [{"Subnet": subnet}], "Options": None},
+            )
+        return str(made["Id"])
+
+    def remove_network(self, network: str, seconds: float = 10) -> None:
+        """Remove a network, waiting while containers that are going still hold it."""
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(EngineError),
+            wait=tenacity.wait_fixed(0.05),
+            stop=tenacity.stop_after_delay(seconds),
+            reraise=True,
+        ):
+            with attempt, contextlib.suppress(NotThere), translated("remove a network"):
+                self._api.remove_network(network)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make a container; it does not run yet."""
+        api = self._api
+        shared = f"container:{spec.joins}" if spec.joins else None
+        host = api.create_host_config(
+            network_mode=shared or spec.network or "none",
+            pid_mode=shared,
+            cap_drop=["ALL"] if spec.drop_all else None,
+            cap_add=list(spec.capabilities) or None,
+            security_opt=["no-new-privileges"],
+            pids_limit=PIDS_LIMIT,
+            mem_limit=spec.memory or MEMORY_LIMIT,
+            sysctls=dict(spec.sysctls) or None,
+            ulimits=[{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in spec.ulimits.items()] or None,
+            extra_hosts=dict(spec.extra_hosts) or None,
+            tmpfs=list(spec.tmpfs) or None,
+            binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()] or None,
+            dns=["127.0.0.1"] if spec.network else None,
+            log_config={"Type": "none"} if spec.writes else None,
+        )
+        networking = None
+        if spec.network:
+            endpoint = api.create_endpoint_config(ipv4_address=spec.address, aliases=list(spec.aliases))
+            networking = api.create_networking_config({spec.network: endpoint})
+        config = api.create_container_config(
+            spec.image,
+            list(spec.command) if spec.command is not None else None,
+            entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
+            environment=dict(spec.environment),
+            labels=dict(spec.labels),
+            user=spec.user,
+            hostname=None if shared else spec.hostname,
+            stdin_open=spec.writes,
+            host_config=host,
+            networking_config=networking,
+        )
+        # docker-py leaves StdinOnce out; without it our death would not end the agent's input
+        config.update(StdinOnce=spec.writes, AttachStdin=spec.writes, AttachStdout=True, AttachStderr=True)
+        with translated(f"make the container {spec.name}"):
+            return str(api.create_container_from_config(config, spec.name)["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container that was made or has ended."""
+        with translated("start a container"):
+            self._api.start(container)
+
+    def stop(self, container: str, seconds: int) -> None:
+        """Ask a container to end by SIGTERM, and end it by SIGKILL after `seconds`."""
+        with translated("stop a container"):
+            self._api.stop(container, timeout=seconds)
+
+    def kill(self, container: str, signal: str) -> None:
+        """Send a signal to a container's main process."""
+        with translated(f"send {signal} to a container"):
+            self._api.kill(container, signal)
+
+    def remove(self, container: str, seconds: float = 10) -> None:
+        """Remove a container by force and wait until it is gone; one that is already going is no error."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with translated("remove a container"):
+                    self._api.remove_container(container, force=True, v=True)
+            except NotThere:
+                return
+            except Taken:  # its removal is already in progress
+                if time.monotonic() > deadline:
+                    raise DeadlineExceeded("a container to be removed", seconds) from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def put(self, container: str, files: Mapping[str, str]) -> None:
+        """Put text files, by their absolute paths, into a container."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path, text in files.items():
+                member = tarfile.TarInfo(path.lstrip("/"))
+                member.size = len(text.encode())
+                member.mode = 0o444
+                tar.addfile(member, io.BytesIO(text.encode()))
+        with translated("put files into a container"):
+            self._api.put_archive(container, "/", archive.getvalue())
+
+    def execute(self, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Ran:
+        """Run a program inside a running container, as its user."""
+        began = time.monotonic()
+        with translated(f"run {argv[0]} in a container"):
+            made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))
+            out, err = self._api.exec_start(made["Id"], demux=True)
+            code = self._api.exec_inspect(made["Id"])["ExitCode"]
+        stdout, stderr = ((text or b"").decode(errors="replace") for text in (out, err))
+        return Ran(code, stdout, stderr, time.monotonic() - began)
+
+    def health(self, container: str) -> str:
+        """Return what the container's health check says: starting, healthy, unhealthy, or "" without one."""
+        with translated("look at a container"):
+            state: Mapping[str, Any] = self._api.inspect_container(container)["State"]
+        return str(state.get("Health", {}).get("Status", ""))
+
+    def labelled(self, label: str) -> list[Mapping[str, Any]]:
+        """Return all containers, running or not, with a label (`key` or `key=value`)."""
+        with translated("list containers"):
+            found: list[Mapping[str, Any]] = self._api.containers(all=True, filters={"label": [label]})
+        return found
+
+    def labelled_networks(self, label: str) -> list[Mapping[str, Any]]:
+        """Return all networks with a label."""
+        with translated("list networks"):
+            found: list[Mapping[str, Any]] = self._api.networks(filters={"label": [label]})
+        return found

@@ -1,0 +1,93 @@
+"""The kinds of values that people write: durations, patterns, names, targets, commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pydantic
+import re2
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
+
+from labctl.clients import Target
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+LONGEST = 600.0  # seconds; no step of a scenario takes longer
+
+
+class Written(pydantic.BaseModel):
+    """What people write: frozen, and a key that is not known is a mistake."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NamesHost:
+    """Marks a field whose value must be a host of the stack."""
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, float):  # a default, already in seconds
+        return value
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", str(value).strip())
+    if not found:
+        raise ValueError("is no duration; write a number and ms, s or m, such as 300ms or 2s")
+    seconds = float(found[1]) * UNITS[found[2]]
+    if seconds > LONGEST:
+        raise ValueError(f"is longer than {LONGEST:g} s, the longest that any step may take")
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people do: 300ms, 2s."""
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def _pattern(value: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(value, options)
+    except re2.error as error:
+        said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"is no pattern that RE2 understands: {said}") from error
+    return value
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether a pattern is found anywhere in a text, line by line for ^ and $."""
+    return re2.search("(?m)" + pattern, text) is not None
+
+
+def _target(value: str) -> str:
+    Target.parse(value)
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    PlainSerializer(duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m)$", "examples": ["300ms", "2s"]}),
+]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Host = Annotated[str, NamesHost()]
+TargetURL = Annotated[str, AfterValidator(_target)]
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+Command = str | list[str]
+
+
+def argv(command: Command) -> list[str]:
+    """Return what is executed: a string is a line for the shell, a list is the arguments themselves."""
+    return ["sh", "-c", command] if isinstance(command, str) else list(command)
+
+
+def typed(command: Command) -> str:
+    """Return a command as a person would type it."""
+    if isinstance(command, str):
+        return command
+    import shlex
+
+    return shlex.join(command)
