@@ -77,7 +77,7 @@ def pulled(connection: Connection, reference: str, *, refresh: bool, progress: P
     image = None if refresh else images.find(connection, reference)
     if image is None:
         progress(f"pulling {reference}")
-        image = images.pull(connection, reference, progress=progress)
+        image = images.pull(connection, reference, progress=images.sparsely(progress))
     return _pulled(image, reference)
 
 
@@ -154,7 +154,7 @@ def _fit(connection: Connection) -> None:
     """Raise HostError where this machine's packages cannot become the engine's base."""
     if not debian.here():
         raise HostError("a base from packages needs Debian or Ubuntu on this machine.", todo=OTHERWISE)
-    engine, machine = connection.facts().architecture, debian.architecture()
+    engine, machine = connection.versions["architecture"], debian.architecture()
     if engine != machine:
         raise HostError(f"this machine's packages are for {machine}, the engine wants {engine}.", todo=OTHERWISE)
     if debian.program("mmdebstrap") is None and not debian.is_root():

@@ -2,9 +2,9 @@
 
 It is built in layers, so that a changed line of the agent reinstalls nothing:
 
-    labctl-tools    a Debian base and the tools         compose/images/tools
-    labctl-python   the Python packages                 compose/images/python
-    labctl          agent, clients, the stock server    compose/images/labctl, labctl/agent, labctl/clients
+    labctl-tools    a Debian base and the tools         Dockerfile.tools, packages.txt
+    labctl-python   the Python packages                 Dockerfile.python, requirements.txt
+    labctl          agent, clients, the stock server    Dockerfile, bin/, serve.py, labctl/agent, labctl/clients
 
 Each tag is the hash of everything that goes into the layer, its parent's tag included; so an image that is there is
 the right one, and finding out costs one request.
@@ -31,9 +31,6 @@ from labctl.lock import alone
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""
-BREATH = 2.0
-"""Seconds between two lines of progress out of the many that a build prints."""
-
 Progress = Callable[[str], None]
 
 
@@ -42,7 +39,6 @@ class Layer:
     """One step of the image: its name, its files by their path in the build, and what it stands on."""
 
     name: str
-    folder: str
     files: Mapping[str, Path] = field(repr=False)
     parent: str  # the parent's tag, or the choice of the base
 
@@ -71,14 +67,23 @@ class Image:
 
 def layers(environment: Mapping[str, str] = os.environ) -> tuple[Layer, Layer, Layer]:
     """Return the layers as the files say now, the lowest first."""
-    tools = Layer("labctl-tools", "tools", _folder(places.images() / "tools"), f"base {base.choice(environment)}")
-    python = Layer("labctl-python", "python", _folder(places.images() / "python"), tools.tag)
+    source = sources()
     programs = {
         f"labctl/{path}": file
         for path, file in _folder(places.PACKAGE).items()
         if path == "__init__.py" or (path.startswith(("agent/", "clients/")) and path.endswith(".py"))
     }
-    return tools, python, Layer("labctl", "labctl", _folder(places.images() / "labctl") | programs, python.tag)
+    programs |= {"Dockerfile": source / "Dockerfile", "serve.py": source / "serve.py"} | _folder(source / "bin", "bin/")
+    wanted = {"Dockerfile": source / "Dockerfile.tools", "packages.txt": source / "packages.txt"}
+    locked = {"Dockerfile": source / "Dockerfile.python", "requirements.txt": source / "requirements.txt"}
+    tools = Layer("labctl-tools", wanted, f"base {base.choice(environment)}")
+    python = Layer("labctl-python", locked, tools.tag)
+    return tools, python, Layer("labctl", programs, python.tag)
+
+
+def sources() -> Path:
+    """Return the folder with the image's own files."""
+    return places.installed("compose") / "images" / "labctl"
 
 
 def find(connection: Connection, environment: Mapping[str, str] = os.environ) -> Image | None:
@@ -99,7 +104,7 @@ def ensure(
     """
     if not refresh and (image := find(connection, environment)) is not None:
         return image
-    lock = places.state(environment) / "image.lock"
+    lock = places.state_folder(environment) / "image.lock"
     with alone(lock, waiting=lambda: progress("waiting for another labctl, which is building the image")):
         if not refresh and (image := find(connection, environment)) is not None:
             return image
@@ -115,7 +120,7 @@ def ensure(
 def packages(connection: Connection, image: Image) -> list[str]:
     """Return the Debian packages in an image, each as `name version`, and the Python ones as `name==version`."""
     listed = images.read_file(connection, image.tag, PACKAGES).decode().splitlines()
-    locked = (places.images() / "python" / "requirements.txt").read_text().splitlines()
+    locked = (sources() / "requirements.txt").read_text().splitlines()
     return listed + [line.split()[0] for line in locked if "==" in line and not line.startswith((" ", "#"))]
 
 
@@ -133,10 +138,10 @@ def prune(connection: Connection, environment: Mapping[str, str] = os.environ) -
 
 def _build(connection: Connection, environment: Mapping[str, str], *, refresh: bool, progress: Progress) -> None:
     """Build every layer that is missing, or all of them."""
-    sparse = at_most_every(BREATH, progress)
+    sparse = images.sparsely(progress)
     tools, python, programs = layers(environment)
     if refresh or images.find(connection, tools.tag) is None:
-        below = base.prepare(connection, base.choice(environment), refresh=refresh, progress=sparse)
+        below = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
         progress(f"building {tools.name}: the tools, on {below.description}")
         labels = {"labctl.base": below.description, "labctl.base.id": below.id}
         _build_layer(connection, tools, below.reference, labels=labels, fresh=refresh, progress=sparse)
@@ -174,7 +179,7 @@ def _build_layer(
             context,
             layer.tag,
             arguments={"BASE": below},
-            labels={**(labels or {}), "labctl.image": layer.folder, "labctl.version": __version__},
+            labels={**(labels or {}), "labctl.image": layer.name, "labctl.version": __version__},
             fresh=fresh,
             progress=progress,
         )
@@ -201,16 +206,3 @@ def _folder(root: Path, prefix: str = "") -> dict[str, Path]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-
-
-def at_most_every(seconds: float, progress: Progress, clock: Callable[[], float] = time.monotonic) -> Progress:
-    """Return a progress that lets one line through at most every so many seconds, cut to a screen's width."""
-    last = -seconds
-
-    def tell(line: str) -> None:
-        nonlocal last
-        if (now := clock()) - last >= seconds:
-            last = now
-            progress(line if len(line) <= 100 else line[:99] + "…")
-
-    return tell

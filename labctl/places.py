@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 RUNS = Path(".labctl", "runs")  # below the folder that labctl is called in
+PACKAGE = Path(__file__).resolve().parent
 
 
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """Return LABCTL_STATE, or the folder that the XDG base directory specification names."""
+def home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the user's home folder."""
+    return Path(environment.get("HOME") or Path.home())
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return LABCTL_STATE, or the folder that the XDG base directory specification names; it need not exist yet.
+
+    The specification has it that a relative XDG_STATE_HOME is to be ignored.
+    """
     if environment.get("LABCTL_STATE"):
-        return Path(environment["LABCTL_STATE"])
-    home = Path(environment.get("HOME") or Path.home())
-    return Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "labctl"
+        return Path(environment["LABCTL_STATE"]).absolute()
+    xdg = Path(environment.get("XDG_STATE_HOME", ""))
+    return (xdg if xdg.is_absolute() else home(environment) / ".local" / "state") / "labctl"
 
 
-def private_engine(environment: Mapping[str, str]) -> Path:
+def private_engine(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of labctl's own engine."""
     return state_folder(environment) / "engine"
 
 
 def installed(part: str) -> Path:
     """Return the folder `scenarios` or `compose`: inside the package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    inside = package / "_installed" / part
-    return inside if inside.is_dir() else package.parent / part
+    inside = PACKAGE / "_installed" / part
+    return inside if inside.is_dir() else PACKAGE.parent / part

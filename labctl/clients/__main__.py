@@ -58,7 +58,10 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer requests until the input ends."""
-        self.lines.reply(None, ok={"versions": self.versions})
+        known = {
+            name: {"version": self.versions[name], "schemes": client.SCHEMES} for name, client in self.clients.items()
+        }
+        self.lines.reply(None, ok={"clients": known})
         self.selector.register(self.lines.fileno(), selectors.EVENT_READ)
         pending = b""
         while True:

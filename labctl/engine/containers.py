@@ -46,6 +46,7 @@ class ContainerSpec:
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     tmpfs: Sequence[str] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)  # volume name to path inside
+    healthcheck: Mapping[str, Any] | None = None  # as the Engine API has it, times in nanoseconds
     writes: bool = False  # whether its standard input stays ours
 
 
@@ -117,6 +118,7 @@ class Containers:
             user=spec.user,
             hostname=None if shared else spec.hostname,
             stdin_open=spec.writes,
+            healthcheck=dict(spec.healthcheck) if spec.healthcheck else None,
             host_config=host,
             networking_config=networking,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import secrets
 import tarfile
 import time
@@ -32,6 +33,18 @@ CONNECT = 5.0
 """Seconds to reach the engine itself."""
 LAST_LINES = 15
 """How much of a failing command's output its error quotes."""
+
+
+BREATH = 2.0
+"""Seconds between two lines of progress out of the many that a pull or a build prints."""
+WIDTH = 96
+"""Characters of such a line."""
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""The classic builder paints what a command writes to its standard error."""
+OWN = re.compile(r"--->|Removing intermediate container|Successfully (built|tagged)")
+"""What the classic builder itself says between the commands' output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +167,9 @@ def build(
                 if line.startswith("Step "):
                     command = line.partition(" : ")[2]
                     said.clear()
-                elif line.strip():
-                    said.append(line.rstrip())
-                if line.strip():
-                    progress(line.rstrip())
+                elif (plain := COLOUR.sub("", line).strip()) and not OWN.match(plain):
+                    said.append(plain)
+                    progress(plain)
     except StreamStopped as stopped:
         means = f"Its last output:\n{indented(chr(10).join(said))}" if said else "It printed nothing."
         raise HostError(f"could not {doing}: {stopped.what}\nIt stopped at: {command}", means=means) from stopped
@@ -288,3 +300,16 @@ def _explanation(text: str) -> str:
     with suppress(ValueError, TypeError, KeyError):
         return str(json.loads(text)["message"])
     return text
+
+
+def sparsely(progress: Progress, seconds: float = BREATH, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Return a progress that lets one line through at most every so many seconds, cut to `WIDTH`."""
+    last = clock()
+
+    def tell(line: str) -> None:
+        nonlocal last
+        if (now := clock()) - last >= seconds:
+            last = now
+            progress(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")
+
+    return tell

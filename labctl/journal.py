@@ -1,0 +1,89 @@
+"""What happens in a run, in order, on disk as it happens; progress and reports listen to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labctl.model import Result
+
+KEPT = 50  # runs
+DOCKER = "docker"  # the engine is at work
+WAITING = "waiting"  # the scenario asks for it
+LABCTL = "labctl"  # everything else
+PHASE = "phase"
+NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a journal: when it began and how long it took in seconds, what kind it is, what happened."""
+
+    at: float
+    kind: str
+    text: str
+    seconds: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+class Journal:
+    """The events of one run; each is on disk before the next begins."""
+
+    def __init__(self, folder: Path, listeners: tuple[Listener, ...] = ()) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.events: list[Event] = []
+        self._listeners = listeners
+        self._file = (folder / "journal.jsonl").open("a", encoding="utf-8")
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    def note(self, kind: str, text: str, *, at: float | None = None, seconds: float = 0.0, **details: Any) -> None:
+        """Write one event."""
+        event = Event(self.now if at is None else at, kind, text, seconds, details)
+        with self._lock:
+            self.events.append(event)
+            if not self._file.closed:
+                self._file.write(json.dumps(asdict(event), default=str) + "\n")
+                self._file.flush()
+        for listener in self._listeners:
+            listener(event)
+
+    @contextmanager
+    def timed(self, text: str, kind: str) -> Iterator[None]:
+        """Write an event once what it encloses is over, also when that raises."""
+        began = self.now
+        try:
+            yield
+        finally:
+            self.note(kind, text, at=began, seconds=self.now - began)
+
+    def conclude(self, result: Result) -> None:
+        """Write result.json and close."""
+        (self.folder / "result.json").write_text(json.dumps(asdict(result), indent=2, default=str) + "\n")
+        with self._lock:
+            self._file.close()
+
+
+def new_folder(runs: Path, scenario: str) -> Path:
+    """Return a folder for one more run, removing the oldest beyond the last KEPT."""
+    runs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(runs.iterdir())[: -KEPT + 1]:
+        shutil.rmtree(old, ignore_errors=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return runs / f"{stamp}-{time.time_ns() % 1_000_000_000:09d}-{scenario}"

@@ -1,0 +1,238 @@
+"""Looking at a lab as its client does: triggers replayed, all clients at once, each held against what is expected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from labctl.actions import Action, Ask, Configure
+from labctl.clients import Target
+from labctl.clients.outcomes import BY_ERRNO, errno_in
+from labctl.errors import LabError, UsageError
+from labctl.fields import argv, matches, typed
+from labctl.journal import LABCTL, PHASE, WAITING, Journal
+from labctl.lab import Lab
+from labctl.model import Diagnosis, Finding, Observation, Outcome, Phase, Stage, Try
+from labctl.pod import SANDBOX_STARTS
+from labctl.scenario import DiagnosisStep, Expect, Scenario, filled
+
+BETWEEN = 0.2  # seconds between two observations of one phase
+COMMAND = "run"  # the name of the client that is the scenario's own command
+TOOL_TIMEOUT = 10.0
+
+
+class Observer:
+    """Observes one lab through a run's phases; `begin` starts a phase afresh."""
+
+    def __init__(self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = ()) -> None:
+        self.scenario = scenario
+        self._lab = lab
+        self._journal = journal
+        self._settings: dict[str, Any] = {
+            name: getattr(scenario.client, name) for name in ("target", "timeout", "environment", "retry")
+        }
+        self._chosen = chosen
+        self._known: Mapping[str, Any] = {}
+        if scenario.client.run is None:
+            self._known = lab.pod(scenario.client.host).clients_ready(SANDBOX_STARTS)
+            if not self._names():
+                raise UsageError(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
+        self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
+        self.begin(Phase.HEALTHY, quietly=True)
+
+    def begin(self, phase: Phase, *, quietly: bool = False) -> None:
+        """Start a phase."""
+        self.phase = phase
+        self.done: list[str] = []
+        self.observations: list[Observation] = []
+        self.diagnoses: list[Diagnosis] = []
+        if not quietly:
+            self._journal.note(PHASE, phase.value)
+
+    @property
+    def held(self) -> bool:
+        """Whether the last observation was as expected."""
+        return bool(self.observations) and self.observations[-1].held
+
+    @property
+    def mismatch(self) -> str:
+        """What in the last observation was not as expected, in a sentence."""
+        wrong = [finding for finding in self.observations[-1].findings if not finding.held]
+        return "; ".join(f"{finding.claim}, but {finding.seen}" for finding in wrong)
+
+    def apply(self, actions: Sequence[Action]) -> None:
+        """Apply a fault or a fix."""
+        for action in actions:
+            self.done.append(action.typed())
+            self._apply(action)
+
+    def _apply(self, action: Action) -> None:
+        self._lab.apply(action)
+        for step in action.steps():
+            if isinstance(step, Configure):
+                self._settings |= step.changes
+
+    def observe(self, *, healed: bool = False) -> Observation:
+        """Replay the triggers, let every client try once, and hold each against what this phase expects."""
+        triggers = self.scenario.trigger
+        for action in triggers:
+            if action.after is None:
+                self._apply(action)
+        began = time.monotonic()
+        at = self._journal.now
+        with ThreadPoolExecutor(16, thread_name_prefix="try") as pool:
+            late = [pool.submit(self._late, action, began) for action in triggers if action.after is not None]
+            with self._journal.timed("trying to connect", WAITING):
+                tries = tuple(self._tries(pool))
+            for trigger in late:
+                trigger.result()
+        if any(action.kind == "hold" for action in triggers):
+            for host in {action.subject for action in triggers if action.kind == "hold"}:
+                self._lab.carry_out(Ask(host, "release", of="clients"))
+        expect = self.scenario.expect if self.phase.broken and not healed else None
+        findings = tuple(finding for one in tries for finding in judge(one, expect))
+        observation = Observation(at, tries, findings)
+        self.observations.append(observation)
+        return observation
+
+    def observe_until(self, *, within: float, successes: int, healed: bool = False) -> None:
+        """Observe until as many in a row as asked are as expected; those still going at the deadline may end."""
+        deadline = time.monotonic() + within
+        row = 0
+        while row < successes:
+            row = row + 1 if self.observe(healed=healed).held else 0
+            if row == 0 and time.monotonic() > deadline:
+                return
+            if row == 0:
+                self._pause()
+
+    def observe_throughout(self, seconds: float) -> None:
+        """Observe again and again for at least `seconds`; stops where an observation is not as expected."""
+        deadline = time.monotonic() + seconds
+        while self.observe().held and time.monotonic() < deadline:
+            self._pause()
+
+    def _pause(self) -> None:
+        time.sleep(BETWEEN)
+
+    def _late(self, action: Action, began: float) -> None:
+        time.sleep(max(0.0, began + float(action.after or 0) - time.monotonic()))
+        self._apply(action)
+
+    def _names(self) -> list[str]:
+        scheme = Target.parse(self._settings["target"]).scheme
+        return [
+            name
+            for name, client in self._known.items()
+            if scheme in client["schemes"] and (not self._chosen or name in self._chosen)
+        ]
+
+    def _tries(self, pool: ThreadPoolExecutor) -> list[Try]:
+        if self.scenario.client.run is not None:
+            return [self._command()]
+        return [future.result() for future in [pool.submit(self._try, name) for name in self._names()]]
+
+    def _try(self, client: str) -> Try:
+        retry = self._settings["retry"]
+        timeout = float(self._settings["timeout"])
+        program = self._lab.pod(self.scenario.client.host).clients
+        if program is None:
+            raise LabError(f"{self.scenario.client.host!r} runs no clients.")
+        patience = 2 * timeout + (retry.for_ if retry else 0) + TOOL_TIMEOUT
+        reply = program.ask(
+            "try",
+            patience,
+            client=client,
+            target=self._settings["target"],
+            timeout=timeout,
+            environment=self._settings["environment"] or {},
+            retry={"every": retry.every, "for": retry.for_} if retry else None,
+        )
+        try:
+            return Try.parse(reply)
+        except (KeyError, ValueError, TypeError) as error:
+            raise LabError(f"the client {client} reported something that is no try: {error}") from error
+
+    def _command(self) -> Try:
+        command = self.scenario.client.run or ""
+        ran = self._lab.execute(self.scenario.client.host, argv(command), self._settings["environment"])
+        number = errno_in(ran.output) if ran.exit_code else None
+        outcome = Outcome.OK if ran.exit_code == 0 else Outcome(BY_ERRNO.get(number or 0, "protocol-error"))
+        lines = ran.output.strip().splitlines()
+        return Try(
+            client=COMMAND,
+            version=typed(command),
+            outcome=outcome,
+            stage=None,
+            seconds=ran.seconds,
+            errno_number=number,
+            says=lines[-1] if lines else "",
+            details=ran.output,
+            exit_code=ran.exit_code,
+        )
+
+    def diagnose(self) -> None:
+        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then."""
+        for step in self.scenario.diagnose:
+            self.diagnoses.append(self._diagnose(step))
+
+    def _diagnose(self, step: DiagnosisStep) -> Diagnosis:
+        if step.log is not None:
+            host, command, code = step.log, f"docker compose logs {step.log}", None
+            output = self._lab.pod(step.log).log()
+        else:
+            host = step.host or self.scenario.client.host
+            command_line = filled(step.run or "", self._settings["target"])
+            command = typed(command_line)
+            with self._journal.timed(f"{command} on {host}", LABCTL):
+                if step.place == "tools":
+                    ran = self._lab.tool(host, argv(command_line), TOOL_TIMEOUT)
+                else:
+                    ran = self._lab.execute(host, argv(command_line))
+            output, code = ran.output, ran.exit_code
+        reasons = list(_unmet(step, output, code))
+        if not step.judges:
+            return Diagnosis(command, host, output, judged=False, held=True)
+        if self.phase.broken:
+            return Diagnosis(command, host, output, judged=True, held=not reasons, reason="; ".join(reasons))
+        return Diagnosis(
+            command, host, output, judged=True, held=bool(reasons), reason="" if reasons else "it shows the cause here too"
+        )
+
+
+def _unmet(step: DiagnosisStep, output: str, code: int | None) -> Sequence[str]:
+    reasons = []
+    if step.shows is not None and not matches(step.shows, output):
+        reasons.append(f"it does not show {step.shows}")
+    if step.lacks is not None and matches(step.lacks, output):
+        reasons.append(f"it shows {step.lacks}")
+    if step.exits is not None and code != step.exits:
+        reasons.append(f"it exits with {code}, not {step.exits}")
+    return reasons
+
+
+def judge(one: Try, expect: Expect | None) -> Sequence[Finding]:
+    """Hold one client's try against what is expected of it; None expects success.
+
+    What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
+    """
+    outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
+    seen = one.outcome.value + (f" ({one.says})" if one.says else "")
+    findings = [Finding(f"{one.client} should come to {outcome.value}", one.outcome == outcome, f"it came to {seen}")]
+    if expect is None or one.client in expect.clients:
+        return findings
+    told_by_library = one.exit_code is None
+    if expect.errno is not None and (told_by_library or one.errno is not None):
+        findings.append(Finding(f"{one.client} should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno}"))
+    if expect.stage is not None and one.stage is not None:
+        claim = f"{one.client} should fail at {expect.stage.value}"
+        findings.append(Finding(claim, one.stage == expect.stage, f"it failed at {Stage(one.stage).value}"))
+    if expect.within is not None:
+        claim = f"{one.client} should fail within {expect.within:g} s"
+        findings.append(Finding(claim, one.seconds <= expect.within, f"it took {one.seconds:.3f} s"))
+    if expect.after is not None:
+        claim = f"{one.client} should fail no sooner than {expect.after:g} s"
+        findings.append(Finding(claim, one.seconds >= expect.after, f"it took {one.seconds:.3f} s"))
+    return findings

@@ -1,0 +1,85 @@
+"""Removing everything that carries a label, until nothing is left: one way for a lab's end, the watchdog and `clean`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.containers import Containers
+from labctl.errors import EngineError
+
+SESSION = "labctl.session"  # one process of labctl
+RUN = "labctl.run"
+SCENARIO = "labctl.scenario"
+ROLE = "labctl.role"
+STARTED = "labctl.started"
+SANDBOX = "sandbox"  # a ROLE; a run lives while one of its sandboxes runs
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What carries a label: ids, and the names that a person knows them by."""
+
+    containers: Mapping[str, str]
+    networks: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.networks)
+
+
+def look(containers: Containers, label: str) -> Leftovers:
+    """Return what carries a label now."""
+    return Leftovers(
+        {one["Id"]: (one["Names"] or [one["Id"]])[0].lstrip("/") for one in containers.labelled(label)},
+        {one["Id"]: one["Name"] for one in containers.labelled_networks(label)},
+    )
+
+
+def sweep(containers: Containers, label: str, *, seconds: float = 10, empty_looks: int = 1) -> Leftovers:
+    """Remove what carries a label until `empty_looks` looks in a row find nothing; return what is still there.
+
+    More than one look is for a labctl that was killed: the engine may still carry out its last request.
+    """
+    deadline = time.monotonic() + seconds
+    seen_empty = 0
+    left = look(containers, label)
+    while time.monotonic() < deadline:
+        if left:
+            seen_empty = 0
+            _remove(containers, left)
+        else:
+            seen_empty += 1
+            if seen_empty >= empty_looks:
+                break
+            time.sleep(0.2)
+        left = look(containers, label)
+    return left
+
+
+def _remove(containers: Containers, left: Leftovers) -> None:
+    with ThreadPoolExecutor(8, thread_name_prefix="sweep") as pool:
+        for container in left.containers:
+            pool.submit(_quietly, containers.remove, container)
+    for network in left.networks:
+        _quietly(containers.remove_network, network)
+
+
+def _quietly(remove: Any, thing: str) -> None:
+    with suppress(EngineError):  # what stays is seen at the next look
+        remove(thing)
+
+
+def dead_sessions(containers: Containers) -> set[str]:
+    """Return the sessions of which something is left, but no sandbox runs any more."""
+    everything = [*containers.labelled(SESSION)]
+    living = {
+        one["Labels"][SESSION]
+        for one in everything
+        if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ("running", "restarting", "paused")
+    }
+    found = {one["Labels"][SESSION] for one in [*everything, *containers.labelled_networks(SESSION)]}
+    return found - living

@@ -1,0 +1,67 @@
+"""The watchdog: a process of its own that outlives labctl by a second and removes what a killed labctl left.
+
+It holds one end of a pipe. The word "done" on it says that all was removed; its end without that word says that labctl
+died. It lives in its own session, so that no signal of the terminal reaches it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import TracebackType
+from typing import Self
+
+DONE = b"done"
+EMPTY_LOOKS = 3
+SECONDS = 60.0
+
+
+class Watchdog:
+    """labctl's end of the pipe."""
+
+    def __init__(self, label: str) -> None:
+        reading, self._writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "labctl.watchdog", label],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            os.close(reading)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Tell it that nothing is left to remove, and wait until it is gone."""
+        os.write(self._writing, DONE)
+        os.close(self._writing)
+        self._process.wait(timeout=10)
+
+
+def main() -> None:
+    """Wait for the pipe's end; remove what carries the label, unless told that nothing does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    told = b""
+    while chunk := os.read(0, 64):
+        told += chunk
+    if told == DONE:
+        return
+    from labctl.engine.connection import connect
+    from labctl.engine.containers import Containers
+    from labctl.sweep import sweep
+
+    sweep(Containers(connect()), sys.argv[1], seconds=SECONDS, empty_looks=EMPTY_LOOKS)
+
+
+if __name__ == "__main__":
+    main()

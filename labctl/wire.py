@@ -1,0 +1,99 @@
+"""labctl's side of the stream to a program of ours inside a host: requests with ids, which may overlap."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from typing import Any
+
+from labctl.engine.stream import STDERR, Stream
+from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded
+
+KEPT_OUTPUT = 4000  # characters of what the program printed last
+MOST_REPLY = 32 << 20  # bytes without a line's end, before the program is given up
+
+
+class Program:
+    """A program of ours in a container. Every request has a deadline; when the stream ends, all that wait fail."""
+
+    def __init__(self, host: str, stream: Stream) -> None:
+        self.host = host
+        self.hello: Future[Any] = Future()
+        self._stream = stream
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._partial = bytearray()
+        self._printed = ""
+        self._lost: AgentLost | None = None
+        stream.listen(self._on_output, lambda: self._lose("its stream ended"))
+
+    def ready(self, seconds: float) -> Any:
+        """Wait for the program's first line and return what it says of itself."""
+        return self._await(self.hello, "start", seconds)
+
+    def ask(self, do: str, seconds: float, **arguments: Any) -> Any:
+        """Send one request and return its answer.
+
+        Raises AgentRefused, DeadlineExceeded or AgentLost.
+        """
+        number = next(self._numbers)
+        answer: Future[Any] = Future()
+        with self._lock:
+            if self._lost:
+                raise self._lost
+            self._waiting[number] = answer
+        line = json.dumps({"id": number, "do": do, **arguments}).encode() + b"\n"
+        try:
+            self._stream.send(line)
+        except OSError as error:
+            self._lose(f"its stream was cut ({error})")
+        return self._await(answer, do, seconds)
+
+    def close(self) -> None:
+        """End its input; an agent ends with it, and everything in its PID namespace."""
+        self._stream.close()
+
+    def _await(self, answer: Future[Any], do: str, seconds: float) -> Any:
+        try:
+            return answer.result(seconds)
+        except NotYet:
+            raise DeadlineExceeded(f"{self.host!r} to answer {do!r}", seconds, last=self._printed) from None
+
+    def _on_output(self, number: int, output: bytes) -> None:
+        if number == STDERR:
+            self._printed = (self._printed + output.decode(errors="replace"))[-KEPT_OUTPUT:]
+            return
+        self._partial += output
+        *lines, rest = self._partial.split(b"\n")
+        self._partial = bytearray(rest)
+        if len(rest) > MOST_REPLY:
+            self._lose("it sent a reply without an end")
+        for line in lines:
+            self._on_line(bytes(line))
+
+    def _on_line(self, line: bytes) -> None:
+        try:
+            reply = json.loads(line)
+            number = reply["id"]
+            with self._lock:
+                answer = self.hello if number is None else self._waiting.pop(number)
+            if "ok" in reply:
+                answer.set_result(reply["ok"])
+            else:
+                answer.set_exception(AgentRefused(self.host, "do what it was asked", str(reply["error"])))
+        except (ValueError, KeyError, TypeError):
+            self._printed = (self._printed + line.decode(errors="replace"))[-KEPT_OUTPUT:]
+            self._lose("it sent something that is no reply")
+
+    def _lose(self, why: str) -> None:
+        with self._lock:
+            self._lost = self._lost or AgentLost(self.host, why, self._printed)
+            waiting = [self.hello, *self._waiting.values()]
+            self._waiting.clear()
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(self._lost)
