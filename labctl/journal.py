@@ -19,6 +19,7 @@ DOCKER = "docker"  # the engine is at work
 WAITING = "waiting"  # the scenario asks for it
 LABCTL = "labctl"  # everything else
 PHASE = "phase"
+PHASE_ENDED = "phase ended"  # details: its PhaseResult
 NOTE = "note"
 
 

@@ -82,12 +82,15 @@ class Observer:
                 self._apply(action)
         began = time.monotonic()
         at = self._journal.now
-        with ThreadPoolExecutor(16, thread_name_prefix="try") as pool:
+        pool = ThreadPoolExecutor(16, thread_name_prefix="try")
+        try:
             late = [pool.submit(self._late, action, began) for action in triggers if action.after is not None]
             with self._journal.timed("trying to connect", WAITING):
                 tries = tuple(self._tries(pool))
             for trigger in late:
                 trigger.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
         if any(action.kind == "hold" for action in triggers):
             for host in {action.subject for action in triggers if action.kind == "hold"}:
                 self._lab.carry_out(Ask(host, "release", of="clients"))

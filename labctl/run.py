@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import __version__
 from labctl.abilities import missing
 from labctl.errors import AgentLost, LabctlError, LabError
-from labctl.journal import NOTE, Journal, Listener, new_folder
+from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
 from labctl.lab import Lab, deployed
 from labctl.model import Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
@@ -156,15 +156,16 @@ class _phase:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
         observer = self._observer
-        result = PhaseResult(self._phase, self._began, self._journal.now)
-        self._phases.append(
-            replace(
-                result,
-                done=tuple(observer.done),
-                observations=tuple(observer.observations),
-                diagnoses=tuple(observer.diagnoses),
-            )
+        result = PhaseResult(
+            self._phase,
+            self._began,
+            self._journal.now,
+            done=tuple(observer.done),
+            observations=tuple(observer.observations),
+            diagnoses=tuple(observer.diagnoses),
         )
+        self._phases.append(result)
+        self._journal.note(PHASE_ENDED, self._phase.value, result=result)  # saved before it is judged
         wrong = next((step for step in observer.diagnoses if step.judged and not step.held), None)
         if error is None and wrong is not None:
             raise Ended(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
 from labctl.engine.events import Exits
-from labctl.sweep import SESSION, STARTED, sweep
+from labctl.interrupt import stoppable
+from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.watchdog import Watchdog
 
 
@@ -38,6 +39,7 @@ def session(connection: Connection, image: str) -> Iterator[Session]:
     label = f"{SESSION}={identity}"
     containers = Containers(connection)
     with ExitStack() as undo:
+        undo.enter_context(stoppable(lambda: look(containers, label)))
         undo.enter_context(Watchdog(label))
         exits = Exits(connection, label)
         undo.callback(exits.close)

@@ -1,0 +1,269 @@
+"""labctl's own Docker Engine, for a machine on which none runs.
+
+`start` is what the make targets call. It returns the engine that answers, whoever started it. Where none answers and
+no dockerd runs, it installs Debian's or Ubuntu's package if that is missing and starts a dockerd of its own: data,
+sockets, pid file and log lie in one folder below labctl's state folder, nothing of it in /var/lib/docker. It stays up
+until `stop`, which ends this dockerd and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl import debian, processes
+from labctl.engine.connection import Connection, candidates, connect
+from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
+from labctl.lock import alone
+from labctl.places import private_engine
+from labctl.waiting import poll
+
+PACKAGES = {"dockerd": ["docker.io", "apparmor", "ca-certificates"], "iptables": ["iptables"]}
+"""What is installed where a program is missing. dockerd fails where the kernel has AppArmor on and the parser is absent
+(moby, daemon/apparmor_default.go), and Debian only recommends it."""
+
+START = 60.0
+"""Seconds for a dockerd to answer; it takes 1 to 2, more on a large data root."""
+STOP = 30.0
+"""Seconds for a dockerd to end by SIGTERM."""
+CONTAINERS_STOP = 5
+"""Seconds that it gives its containers."""
+SERVICE = 20.0
+"""Seconds for a dockerd that somebody else is starting."""
+LONGEST_FOLDER = 70
+"""Bytes: a socket's path has at most 107 (unix(7)), and containerd's lie 31 below this folder."""
+
+Progress = Callable[[str], None]
+Confirm = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """Where labctl's own engine keeps its things."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> Private:
+        """Return the one that belongs to a state folder."""
+        return cls(private_engine(environment))
+
+    @property
+    def settings(self) -> Path:
+        """dockerd's configuration; it also tells this dockerd from every other."""
+        return self.folder / "daemon.json"
+
+    @property
+    def pid_file(self) -> Path:
+        """Written and removed by dockerd itself."""
+        return self.folder / "docker.pid"
+
+    @property
+    def socket(self) -> Path:
+        """Where it answers."""
+        return self.folder / "docker.sock"
+
+    @property
+    def log(self) -> Path:
+        """What it said since it was last started."""
+        return self.folder / "dockerd.log"
+
+    @property
+    def data(self) -> Path:
+        """Images, containers and volumes; stays when the engine stops."""
+        return self.folder / "data"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and state of what runs."""
+        return self.folder / "exec"
+
+    def process(self) -> processes.Process | None:
+        """Return this engine's dockerd, or None where it does not run. A pid file that lies is seen through."""
+        named = processes.from_pid_file(self.pid_file)
+        if named is not None and str(self.settings) in named.options("--config-file"):
+            return named
+        return next((one for one in processes.named("dockerd") if str(self.settings) in one.options("--config-file")), None)
+
+    def orphans(self) -> list[processes.Process]:
+        """Return the containerd, the shims and their containers that a killed dockerd left running."""
+        below = f"{self.run}/"
+        mine = [one for one in processes.running() if any(word.startswith(below) for word in one.argv[1:])]
+        return processes.with_descendants(one for one in mine if one.name.startswith("containerd"))
+
+
+def start(environment: Mapping[str, str] = os.environ, *, progress: Progress, confirm: Confirm) -> Connection:
+    """Return an engine that answers: one that is there, else labctl's own, started now.
+
+    `confirm` is asked before packages are installed. Two processes may call this at once: the second finds what the
+    first has started. Raises EngineUnavailable where labctl must not or cannot start one, HostError where it failed.
+    """
+    try:
+        return connect(environment)
+    except EngineUnavailable as silence:
+        _permitted(environment, silence)
+    private = Private.of(environment)
+    with alone(private.folder / "lock", waiting=lambda: progress("waiting for another labctl, which starts the engine")):
+        for step in (lambda: None, lambda: _install(progress, confirm)):
+            step()
+            try:
+                return connect(environment)
+            except EngineUnavailable as silence:
+                if others := processes.named("dockerd"):
+                    return _await_other(others[0], environment, silence, progress)
+        return _launch(private, environment, progress)
+
+
+def stop(environment: Mapping[str, str] = os.environ, *, progress: Progress) -> bool:
+    """End labctl's own engine and all that runs on it; return whether there was anything to end."""
+    private = Private.of(environment)
+    if not private.folder.is_dir():
+        return False
+    with alone(private.folder / "lock", waiting=lambda: progress("waiting for another labctl, which starts the engine")):
+        dockerd = private.process()
+        if dockerd is not None:
+            progress(f"stopping dockerd (process {dockerd.pid})")
+            if not processes.end([dockerd], signal.SIGTERM, seconds=STOP):
+                progress(f"it did not end within {STOP:g} s, so it is killed")
+                processes.end([dockerd], signal.SIGKILL, seconds=STOP)
+        left = private.orphans()
+        _sweep(private)
+        return dockerd is not None or bool(left)
+
+
+def _permitted(environment: Mapping[str, str], silence: EngineUnavailable) -> None:
+    """Raise the silence of all engines, with the reason, where labctl must not or cannot start one."""
+    if any(candidate.chosen for candidate in candidates(environment)):
+        raise silence
+    if environment.get("LABCTL_ENGINE") == "never":
+        means = "labctl may not start one here: LABCTL_ENGINE=never."
+        raise EngineUnavailable(silence.what, means=means, todo="Start an engine yourself, or unset LABCTL_ENGINE.")
+    if not sys.platform.startswith("linux"):
+        means = "labctl can start one on Linux only."
+        raise EngineUnavailable(silence.what, means=means, todo="Start Docker Desktop, or set DOCKER_HOST.")
+    if not debian.is_root():
+        means = "Starting one takes root."
+        todo = "Start the machine's own (`sudo systemctl start docker`), or run `labctl engine start` as root."
+        raise EngineUnavailable(silence.what, means=means, todo=todo)
+
+
+def _install(progress: Progress, confirm: Confirm) -> None:
+    """Install the packages of what is missing, if the user agrees."""
+    wanted = [package for name, needs in PACKAGES.items() if debian.program(name) is None for package in needs]
+    if not wanted:
+        return
+    listed = f"{', '.join(wanted[:-1])} and {wanted[-1]}" if len(wanted) > 1 else wanted[0]
+    if not debian.here():
+        raise EngineUnavailable(
+            "no Docker Engine answers, and none is installed.",
+            means="labctl can install one on Debian and Ubuntu only.",
+            todo="Install Docker (docs.docker.com/engine/install), or set DOCKER_HOST.",
+        )
+    if not confirm(f"No Docker Engine is installed. Install the packages {listed} now?"):
+        raise EngineUnavailable(
+            "no Docker Engine answers, and none is installed.",
+            means="You chose not to install one.",
+            todo=f"Install it yourself (`apt-get install {' '.join(wanted)}`), or set DOCKER_HOST.",
+        )
+    progress("no Docker Engine is installed here: Debian's or Ubuntu's own is added")
+    debian.install(wanted, progress=progress)
+
+
+def _await_other(
+    other: processes.Process, environment: Mapping[str, str], silence: EngineUnavailable, progress: Progress
+) -> Connection:
+    """Return the engine of a dockerd that labctl did not start, such as the distribution's service; it may need time."""
+    hosts = [host for host in other.options("-H", "--host") if not host.startswith("fd:")]
+    elsewhere = bool(hosts) and not {candidate.address for candidate in candidates(environment)} & set(hosts)
+    progress(f"a dockerd runs already (process {other.pid})" + ("" if elsewhere else "; waiting for it to answer"))
+    try:
+        return _await_answer(environment, 0 if elsewhere else SERVICE)
+    except DeadlineExceeded:
+        todo = f"Was it meant? DOCKER_HOST={hosts[0]}" if hosts else "Set DOCKER_HOST to where it listens, or stop it."
+        raise EngineUnavailable(
+            silence.what,
+            means=f"A dockerd runs (process {other.pid}), though none of these addresses is its own. "
+            "Two on one machine disturb each other, so labctl starts none beside it.",
+            todo=todo,
+        ) from silence
+
+
+def _launch(private: Private, environment: Mapping[str, str], progress: Progress) -> Connection:
+    """Start dockerd and wait until it answers; whatever else happens, it does not stay."""
+    if len(os.fsencode(private.folder)) > LONGEST_FOLDER:
+        raise HostError(
+            f"the path of labctl's state folder is too long for a socket: {private.folder}",
+            todo="Set LABCTL_STATE to a shorter one.",
+        )
+    _sweep(private)
+    private.settings.write_text(json.dumps(_settings(private), indent=2) + "\n")
+    progress(f"starting dockerd, with all its data in {private.folder}")
+    with private.log.open("wb") as log:
+        dockerd = subprocess.Popen(
+            [debian.program("dockerd") or "dockerd", "--config-file", str(private.settings)],
+            cwd="/",
+            env=debian.environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        return _await_answer(environment, START, until=lambda: dockerd.poll() is not None)
+    except BaseException as error:
+        dockerd.terminate()
+        dockerd.wait(STOP)
+        _sweep(private)
+        if not isinstance(error, DeadlineExceeded):
+            raise
+        said = debian.last_lines(private.log.read_text(errors="replace"))
+        raise HostError(
+            f"dockerd did not come to answer ({'it ended' if dockerd.returncode > 0 else f'in {START:g} s'}).",
+            means=f"Its log, {private.log}, ends with:\n{indented(said)}",
+            todo="Start an engine in another way, or set DOCKER_HOST to one elsewhere.",
+        ) from error
+    finally:
+        dockerd.returncode = dockerd.returncode or 0  # it is meant to outlive this process, and is no leak
+
+
+def _settings(private: Private) -> dict[str, object]:
+    """Return dockerd's settings; the machine's own in /etc/docker are for the machine's own engine."""
+    return {
+        "data-root": str(private.data),
+        "exec-root": str(private.run),
+        "hosts": [f"unix://{private.socket}"],
+        "pidfile": str(private.pid_file),
+        "shutdown-timeout": CONTAINERS_STOP,
+    }
+
+
+def _await_answer(
+    environment: Mapping[str, str], seconds: float, *, until: Callable[[], bool] = lambda: False
+) -> Connection:
+    """Return the first engine that answers within `seconds`, unless `until` comes true before."""
+    found: list[Connection] = []
+
+    def answers() -> bool:
+        try:
+            found.append(connect(environment))
+        except EngineUnavailable:
+            return until()
+        return True
+
+    poll(answers, seconds, "dockerd to answer", every=0.1)
+    if not found:
+        raise DeadlineExceeded("dockerd to answer", seconds)
+    return found[0]
+
+
+def _sweep(private: Private) -> None:
+    """Remove what a dockerd that was killed left: its processes, and files that would stop the next one."""
+    processes.end(private.orphans(), signal.SIGKILL, seconds=STOP)
+    for stale in (private.pid_file, private.socket, private.run / "containerd" / "containerd.pid"):
+        stale.unlink(missing_ok=True)

@@ -1,0 +1,48 @@
+"""SIGINT and SIGTERM: the first ends the work in good order, the second at once, saying what is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from labctl.errors import Interrupted, LabctlError
+from labctl.sweep import Leftovers
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stoppable(left: Callable[[], Leftovers]) -> Iterator[None]:
+    """Raise Interrupted at the first signal; at the second, name what is `left` and leave it to the watchdog."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
+        yield
+        return
+    heard: list[int] = []
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            raise Interrupted(f"stopped by {signal.Signals(number).name}; everything was removed.")
+        names: list[str] = []
+        with suppress(LabctlError):
+            found = left()
+            names = [*found.containers.values(), *found.networks.values()]
+        shown = ", ".join(names) or "nothing that answers"
+        sys.stderr.write(
+            f"\nlabctl: stopped while removing. Left: {shown}.\n"
+            "The watchdog goes on removing them for a minute; `labctl clean` removes what it does not reach.\n"
+        )
+        sys.stderr.flush()
+        os._exit(Interrupted.exit_code)
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

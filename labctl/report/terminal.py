@@ -1,0 +1,136 @@
+"""A run on the terminal: each phase as it ends, then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from labctl.journal import DOCKER, LABCTL, PHASE, PHASE_ENDED, WAITING, Event
+from labctl.model import Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.report.text import milliseconds, plain
+from labctl.scenario import Scenario
+
+COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow", Verdict.SKIPPED: "cyan"}
+HEADINGS = {
+    Phase.HEALTHY: "healthy: the stack as it should be",
+    Phase.FAULTED: "faulted: the fault is in place",
+    Phase.UNFIXED: "unfixed: nothing is done but wait",
+    Phase.FIXED: "fixed: the documented fix is applied",
+}
+DOING = {
+    Phase.HEALTHY: "looking at the healthy stack",
+    Phase.FAULTED: "putting the fault in place",
+    Phase.UNFIXED: "waiting, to see whether it heals by itself",
+    Phase.FIXED: "applying the fix",
+}
+MOST_LINES = 14  # of a command's output
+TIMED = (DOCKER, WAITING, LABCTL)
+
+
+class Terminal:
+    """Listens to one run's journal and prints."""
+
+    def __init__(self, console: Console, scenario: Scenario) -> None:
+        self._console = console
+        self._scenario = scenario
+        self._status: Status | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the heading, and what is going on while it goes on."""
+        heading = Text.assemble((self._scenario.name, "bold"), ": ", self._scenario.title, "\n")
+        self._console.print(heading)
+        with self._console.status("bringing the stack up") as status:
+            self._status = status if self._console.is_terminal else None
+            yield
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the journal."""
+        if event.kind == PHASE and self._status:
+            self._status.update(DOING[Phase(event.text)])
+        elif event.kind == PHASE_ENDED:
+            self._phase(event.details["result"])
+
+    def _phase(self, result: PhaseResult) -> None:
+        took = milliseconds(result.ended - result.began)
+        self._console.print(Text.assemble((HEADINGS[result.phase], "bold"), ("  " + took, "dim")))
+        for done in result.done:
+            self._line("$ " + done, style="cyan")
+        if result.phase is Phase.UNFIXED and len(result.observations) > 1:
+            seconds = result.observations[-1].at - result.observations[0].at
+            self._line(f"looked {len(result.observations)} times in {milliseconds(seconds)}; the last time:")
+        for observation in result.observations[-1:]:
+            self._observation(observation, brief=result.phase is Phase.UNFIXED)
+        for step in result.diagnoses:
+            if result.phase is Phase.FAULTED or not step.held:
+                self._diagnosis(step)
+        self._console.print()
+
+    def _observation(self, observation: Observation, *, brief: bool) -> None:
+        wrong = {finding.claim.split()[0] for finding in observation.findings if not finding.held}
+        for one in observation.tries:
+            style = "red" if one.client in wrong else "green" if one.outcome == "ok" else "yellow"
+            self._line(_summary(one), style=style)
+            if one.says and not brief:
+                self._line("  " + plain(one.says))
+
+    def _diagnosis(self, step: Diagnosis) -> None:
+        self._line(f"what shows the cause, on {step.host}:" if step.judged else f"seen on {step.host}:")
+        self._line("$ " + plain(step.command), style="cyan")
+        lines = plain(step.output).rstrip().splitlines()
+        for line in lines[:MOST_LINES]:
+            self._line("  " + line)
+        if len(lines) > MOST_LINES:
+            self._line(f"  … {len(lines) - MOST_LINES} more lines in result.json")
+        if not step.held:
+            self._line(step.reason, style="red")
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._console.print(Text("  " + text, style=style, overflow="fold"), soft_wrap=True)
+
+
+def _summary(one: Try) -> str:
+    where = f" at {one.stage.value}" if one.stage else ""
+    number = f", {one.errno} ({one.errno_number})" if one.errno else ""
+    return f"{one.client:<12} {one.outcome.value}{where}{number}, after {milliseconds(one.seconds)}"
+
+
+def verdict(console: Console, result: Result) -> None:
+    """Print what a run came to, why, and where everything about it is."""
+    console.print(verdict_line(result), soft_wrap=True)
+    if result.advice:
+        console.print(Text("  " + plain(result.advice).replace("\n", "\n  ")), soft_wrap=True)
+    console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
+
+
+def verdict_line(result: Result) -> Text:
+    """Return a run's verdict in one line."""
+    name = (result.verdict.value, f"bold {COLOURS[result.verdict]}")
+    return Text.assemble(name, f" {result.scenario} in {result.seconds:.2f} s: {plain(result.reason)}")
+
+
+def timings(console: Console, events: Sequence[Event]) -> None:
+    """Print the time line: each step, and the sums by who took the time."""
+    timed = [event for event in events if event.kind in TIMED]
+    table = Table(box=None, header_style="bold")
+    for heading, side in (("at", "right"), ("took", "right"), ("who", "left"), ("what", "left")):
+        table.add_column(heading, justify="right" if side == "right" else "left")
+    for event in sorted(timed, key=lambda event: event.at):
+        table.add_row(f"{event.at:.3f}", f"{event.seconds:.3f}", event.kind, plain(event.text))
+    console.print(table)
+    by_kind = groupby(sorted(timed, key=lambda event: event.kind), key=lambda event: event.kind)
+    sums = (f"{kind} {sum(event.seconds for event in of_kind):.3f} s" for kind, of_kind in by_kind)
+    console.print(Text("  " + ", ".join(sums)))
+
+
+def summary(console: Console, results: Sequence[Result], overall: Verdict) -> None:
+    """Print how many runs came to what."""
+    counts = {verdict: sum(result.verdict is verdict for result in results) for verdict in Verdict}
+    shown = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+    console.print(Text.assemble((overall.value, f"bold {COLOURS[overall]}"), f": {shown or 'nothing ran'}"))
