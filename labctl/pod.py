@@ -56,7 +56,7 @@ class Pod:
         self.outputs: list[Output] = []  # of each container that ran the service, the newest last
         self._current = settings  # as the last recreate left them
         self._network = network
-        self._name = name
+        self.name = name
         self._labels = labels
         self._session = session
         self._sandbox = ""
@@ -75,7 +75,7 @@ class Pod:
     def begin_sandbox(self, addresses: Mapping[str, str]) -> None:
         """Make and start the sandbox, wait for its agent, and give it the lab's names."""
         spec = ContainerSpec(
-            name=self._name,
+            name=self.name,
             image=self._session.image,
             command=["agent"],
             labels={**self._labels, ROLE: SANDBOX},
@@ -168,7 +168,7 @@ class Pod:
     def _create(self, role: str, settings: Service, *, writes: bool) -> str:
         own = settings.image == OWN_IMAGE
         spec = ContainerSpec(
-            name=f"{self._name}-{role}-{next(self._numbers)}",
+            name=f"{self.name}-{role}-{next(self._numbers)}",
             image=self._session.image if own else settings.image,
             command=argv(settings.command) if settings.command is not None else None,
             entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,

@@ -1,0 +1,71 @@
+"""What several commands begin or end with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from labctl.errors import Mistakes, UnknownName
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labctl.model import Result
+    from labctl.scenario import Loaded
+    from labctl.session import Session
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the terminal: coloured where it is one and NO_COLOR is not set."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[Loaded]:
+    """Load scenarios, and tell the mistakes of all of them at once.
+
+    Raises UnknownName, UsageError or Mistakes.
+    """
+    from labctl import clients as known
+    from labctl import scenario
+
+    for client in clients:
+        if client not in known.names():
+            raise UnknownName("client", client, known.names())
+    files = [scenario.find(name) for name in names]
+    loaded, mistakes = [], []
+    for file in files:
+        try:
+            loaded.append(scenario.load(file))
+        except Mistakes as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise Mistakes(mistakes)
+    return loaded
+
+
+@contextmanager
+def ready(out: Console) -> Iterator[Session]:
+    """Find the engine, see that the image is there, begin a session."""
+    from labctl import image
+    from labctl.engine.connection import connect
+    from labctl.session import session
+
+    def progress(line: str) -> None:
+        out.print(line, style="dim", soft_wrap=True, markup=False)
+
+    connection = connect()
+    built = image.ensure(connection, progress=progress)
+    with session(connection, built.tag) as begun:
+        yield begun
+
+
+def exit_with(results: Sequence[Result]) -> int:
+    """Return the exit code for many results."""
+    from labctl.run import worst
+
+    return worst(results).exit_code
+
+

@@ -1,0 +1,28 @@
+"""clean: remove what dead runs left behind."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.errors import EngineError
+
+
+@click.command(epilog="Example: labctl clean")
+@click.option("--all", "everything", is_flag=True, help="Also what belongs to runs that still live.")
+def command(everything: bool) -> None:
+    """Remove containers and networks that carry labctl's labels and belong to no living run."""
+    from labctl.engine.connection import connect
+    from labctl.engine.containers import Containers
+    from labctl.sweep import SESSION, dead_sessions, look, sweep
+
+    containers = Containers(connect())
+    labels = [SESSION] if everything else [f"{SESSION}={one}" for one in sorted(dead_sessions(containers))]
+    removed = 0
+    for label in labels:
+        found = look(containers, label)
+        left = sweep(containers, label)
+        if left:
+            names = ", ".join([*left.containers.values(), *left.networks.values()])
+            raise EngineError(f"the engine did not remove {names}.", todo="See its log, then `labctl clean` again.")
+        removed += len(found.containers) + len(found.networks)
+    click.echo(f"removed {removed} containers and networks" if removed else "nothing was left behind")

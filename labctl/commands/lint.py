@@ -1,0 +1,19 @@
+"""lint: look for mistakes in scenarios and stacks, without an engine."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.commands._common import loaded_scenarios
+
+
+@click.command(epilog="Example: labctl lint scenarios/*.yaml")
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1)
+def command(names: tuple[str, ...]) -> None:
+    """Read scenarios and their stacks, all there are where none is named, and tell every mistake at once."""
+    from labctl import actions, scenario
+
+    loaded = loaded_scenarios(names or sorted(scenario.everything()))
+    for plugin, why in actions.broken_plugins.items():
+        click.echo(f"left out: the plugin {plugin}, which cannot be imported ({why})", err=True)
+    click.echo(f"{len(loaded)} scenarios without a mistake")

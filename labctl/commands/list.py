@@ -1,0 +1,23 @@
+"""list: the scenarios there are, by cause."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import click
+
+from labctl.commands._common import loaded_scenarios
+
+
+@click.command(epilog="Example: labctl list")
+def command() -> None:
+    """List the scenarios, each under its cause."""
+    from labctl import scenario
+
+    found = [one.scenario for one in loaded_scenarios(sorted(scenario.everything()))]
+    width = max((len(one.name) for one in found), default=0)
+    order = list(scenario.CAUSES)
+    for cause, group in groupby(sorted(found, key=lambda one: (order.index(one.cause), one.name)), lambda one: one.cause):
+        click.echo(f"{cause}: {scenario.CAUSES[cause]}")
+        for one in group:
+            click.echo(f"  {one.name:<{width}}  {one.title}")

@@ -1,0 +1,96 @@
+"""run: break and mend one scenario or several, one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labctl.commands._common import console, exit_with, loaded_scenarios, ready
+from labctl.errors import UsageError
+from labctl.model import Result, Verdict
+
+KEEP = ("never", "on-failure", "always")
+
+
+@click.command(epilog="Example: labctl run loopback-bind --client curl --timings")
+@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True)
+@click.option("--client", "clients", multiple=True, metavar="CLIENT", help="Only this client; may be given again.")
+@click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--timings", is_flag=True, help="Print the time line by step.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
+def command(
+    names: tuple[str, ...], clients: tuple[str, ...], keep: str, dry_run: bool, timings: bool, as_json: bool, quiet: bool
+) -> int:
+    """Run scenarios, by name or by path: healthy, faulted, unfixed, fixed."""
+    chosen = loaded_scenarios(names, clients)
+    if dry_run:
+        return _dry_run(chosen)
+    if keep != "never" and not sys.stdin.isatty():
+        raise UsageError("--keep needs a terminal.", means="The lab lives only while labctl waits for you to press Enter.")
+    from labctl.report import terminal
+    from labctl.run import Options, run
+
+    out = console(stderr=as_json)
+    results: list[Result] = []
+    with ready(out) as session:
+        for one in chosen:
+            events: list[Any] = []
+            listeners: list[Any] = [events.append]
+            show = terminal.Terminal(out, one.scenario)
+            quietly = as_json or quiet
+            if not quietly:
+                listeners.append(show)
+            options = Options(
+                clients=clients, runs=Path(".labctl", "runs"), listeners=tuple(listeners), keep=_keeper(keep, out)
+            )
+            if quietly:
+                result = run(one, session, options)
+            else:
+                with show.shown():
+                    result = run(one, session, options)
+            results.append(result)
+            if quiet and not as_json:
+                out.print(terminal.verdict_line(result), soft_wrap=True)
+            elif not as_json:
+                terminal.verdict(out, result)
+            if timings:
+                terminal.timings(out, events)
+    if as_json:
+        click.echo(json.dumps([asdict(result) for result in results], indent=2, default=str))
+    return exit_with(results)
+
+
+def _dry_run(chosen: list[Any]) -> int:
+    from labctl.actions import plan
+
+    for one in chosen:
+        click.echo(f"{one.scenario.name}, on the stack {one.stack_file.stem}: {', '.join(one.stack.services)}")
+        for part in ("trigger", "fault", "fix"):
+            actions = getattr(one.scenario, part)
+            click.echo(f"{part}:" if actions else f"{part}: none")
+            for line in plan(actions):
+                click.echo(f"  {line}")
+    return os.EX_OK
+
+
+def _keeper(keep: str, out: Any) -> Any:
+    if keep == "never":
+        return None
+
+    def wait(lab: Any, verdict: Verdict) -> None:
+        if keep == "on-failure" and verdict is Verdict.PASSED:
+            return
+        out.print("The lab is kept. Look around in it, in another terminal:")
+        for name, pod in lab.pods.items():
+            out.print(f"  docker exec -it {pod.name} sh   # the tools of {name}", soft_wrap=True, highlight=False)
+        out.input("Press Enter to remove it. ")
+
+    return wait
