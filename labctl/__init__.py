@@ -1,3 +1,46 @@
-"""A reproducible fault-injection lab for connection failures."""
+"""A reproducible fault-injection lab for connection failures.
+
+A module imports only from modules above it in this list; tests/unit/test_imports.py keeps it so. `clients` and `agent`
+also run inside the hosts, so they lean on the standard library (and each client on the library that it is named after).
+
+    errors       everything that can go wrong with the lab itself
+    model        plain values: what the lab makes and hands from module to module
+    places       where things lie on this machine
+    lock         one at a time
+    waiting      polling with a deadline
+    processes    this machine's processes
+    progress     lines for a person who waits
+    agent        PID 1 of a sandbox, run inside it
+    clients      ways to try to connect, run inside the client host
+    fields       the kinds of values that people write
+    documents    YAML files, with the line and column of everything in them
+    actions      what can be done to a lab
+    stack        Compose files, read into hosts and networks
+    abilities    what some kernels can and others cannot
+    scenario     scenario files, read into frozen values
+    engine       the Docker Engine; the only folder that imports docker
+    debian       this machine's Debian packages
+    wheels       the image's Python packages
+    base         the image's base
+    image        the image of the hosts
+    dockerd      an engine of our own
+    sweep        removing what carries a label
+    interrupt    SIGINT and SIGTERM
+    watchdog     removes what a killed labctl left
+    doctor       what this machine can and cannot do
+    journal      what happened, in order, on disk as it happens
+    subnets      choosing a network's addresses
+    wire         our side of the stream to a program inside a host
+    session      what all runs of one process share
+    pod          one host: a sandbox and its service
+    lab          a running stack
+    observe      looking at a lab as its client does
+    run          the run: observe, break, observe, wait, fix, observe, judge
+    matrix       many runs at once
+    report       what a person reads
+    commands     the command line's commands, one a file
+    cli          the command line
+    __main__     `python -m labctl`
+"""
 
 __version__ = "0.1.0"

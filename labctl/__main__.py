@@ -1,6 +1,8 @@
-"""`python -m labctl`."""
+"""`python -m labctl`, for where the command is not on the PATH."""
+
+import sys
 
 from labctl.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,7 +21,6 @@ ABILITIES = {  # a shell line that works where the ability is there, and undoes 
 }
 
 
-
 def missing(ability: str, tool: Callable[[list[str]], Ran], *, local: bool) -> str:
     """Return why an ability is not there, or nothing where it is. `tool` runs a command in a sandbox."""
     if ability == LOCAL_ENGINE:

@@ -184,6 +184,5 @@ def _packaged(image: images.Stored) -> Base:
 
 
 def _short(error: EngineError) -> str:
-    """Return the engine's own words without what was attempted, shortened to fit a line."""
-    said = error.what.partition(": ")[2] or error.what
-    return said.rstrip(".") if len(said) <= 90 else said[:87] + "…"
+    """Return what lies at the bottom of a refusal: the engine puts what it was doing before it, colon by colon."""
+    return error.what.rstrip(".").rpartition(": ")[2]

@@ -1,82 +1,116 @@
-"""The labctl command: finds the subcommand, and turns what goes wrong into a message and an exit code."""
+"""The labctl command: finds the command, runs it, and says in a person's words what went wrong.
+
+Each file of `labctl/commands/` is one command: it defines a click command named `command`, whose callback returns the
+exit code or None, and the first line of its docstring is its line in `labctl --help`. It is loaded when it is called.
+"""
 
 from __future__ import annotations
 
-import importlib
+import ast
 import os
+import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from labctl import __version__
-from labctl.errors import Interrupted, LabctlError
+from labctl.errors import LabctlError, UnknownName
 
-BUG = "This is a bug in labctl, not in your scenario. Please report it with the text above."
+FOLDER = Path(__file__).parent / "commands"
+USAGE, ENGINE, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 
 class Commands(click.Group):
-    """Loads a subcommand only when it is called: `labctl --help` needs neither Docker nor pydantic."""
+    """The commands found in a folder, each loaded when it is needed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the files in `commands/`."""
-        del ctx
-        return sorted(path.stem for path in (Path(__file__).parent / "commands").glob("[a-z]*.py"))
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of all commands: those of the files, with hyphens."""
+        return sorted(file.stem.replace("_", "-") for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one subcommand."""
+        """Load one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"labctl.commands.{cmd_name}").command
-        return command
+        found = import_module(f"labctl.commands.{_stem(cmd_name)}").command
+        return found if isinstance(found, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments ask for; an unknown one is answered with the nearest names."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], known)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the subcommands by the first line of their files, without loading any."""
-        del ctx
+        """Write the list of commands without loading any of them."""
+        rows = [(name, summary(FOLDER / f"{_stem(name)}.py")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(path.stem, _first_line(path)) for path in _files()])
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that goes away, as `head` does, ends it without a word."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # what is still buffered must not fail once more at exit, see the docs of `signal`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        return result
 
 
-def _files() -> list[Path]:
-    return sorted((Path(__file__).parent / "commands").glob("[a-z]*.py"))
-
-
-def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8") as opened:
-        return opened.readline().strip().strip('"').split(": ", 1)[-1]
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: labctl run loopback-bind")
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: labctl run loopback-bind",
+)
 @click.version_option(__version__, prog_name="labctl")
 def labctl() -> None:
-    """Break a connection in a lab, see the exact error, apply the fix, see it recover."""
+    """Break connections on purpose, in a lab, and see the exact error, its cause and its fix."""
 
 
-def main() -> None:
-    """Run the command line; exit codes as README names them."""
-    sys.exit(_exit_code())
-
-
-def _exit_code() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run labctl with the given arguments, or the process's, and return its exit code."""
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is signal.SIG_DFL:  # nohup(1) has SIGHUP ignored
+            signal.signal(sign, signal.default_int_handler)
     try:
-        return int(labctl.main(standalone_mode=False) or 0)
+        result = labctl.main(args=None if argv is None else list(argv), prog_name="labctl", standalone_mode=False)
+    except LabctlError as error:
+        complain(str(error))
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return Interrupted.exit_code
-    except LabctlError as error:
-        sys.stderr.write(f"labctl: {error}\n")
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception:  # noqa: BLE001 - a bug of ours: say so, and show it whole
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted.")
+        return INTERRUPTED
+    except Exception:  # noqa: BLE001 - the last door: whatever comes here is a mistake in labctl
         traceback.print_exc()
-        sys.stderr.write(f"{BUG}\n")
-        return LabctlError.exit_code
+        complain("that is a bug in labctl: please report it with the lines above.")
+        return ENGINE
+    return result if isinstance(result, int) else 0
 
 
-if __name__ == "__main__":
-    main()
+def complain(message: str) -> None:
+    """Write a message to standard error, its first word in red on a terminal that wants colour."""
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(
+        (click.style("labctl:", fg="red", bold=True) if colour else "labctl:") + f" {message}", err=True, color=colour
+    )
+
+
+def summary(file: Path) -> str:
+    """Return the first line of a module's docstring, without the command's own name and without running the module."""
+    line = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0].removeprefix(f"{file.stem}: ")
+    return line[:1].upper() + line[1:]
+
+
+def _stem(name: str) -> str:
+    return name.replace("-", "_")

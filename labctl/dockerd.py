@@ -41,6 +41,7 @@ LONGEST_FOLDER = 70
 
 Progress = Callable[[str], None]
 Confirm = Callable[[str], bool]
+STARTING = "waiting for another labctl, which starts or stops the engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Private:
 
     @property
     def settings(self) -> Path:
-        """dockerd's configuration; it also tells this dockerd from every other."""
+        """Dockerd's configuration; it also tells this dockerd from every other."""
         return self.folder / "daemon.json"
 
     @property
@@ -89,7 +90,9 @@ class Private:
         named = processes.from_pid_file(self.pid_file)
         if named is not None and str(self.settings) in named.options("--config-file"):
             return named
-        return next((one for one in processes.named("dockerd") if str(self.settings) in one.options("--config-file")), None)
+        return next(
+            (one for one in processes.named("dockerd") if str(self.settings) in one.options("--config-file")), None
+        )
 
     def orphans(self) -> list[processes.Process]:
         """Return the containerd, the shims and their containers that a killed dockerd left running."""
@@ -109,7 +112,7 @@ def start(environment: Mapping[str, str] = os.environ, *, progress: Progress, co
     except EngineUnavailable as silence:
         _permitted(environment, silence)
     private = Private.of(environment)
-    with alone(private.folder / "lock", waiting=lambda: progress("waiting for another labctl, which starts the engine")):
+    with alone(private.folder / "lock", waiting=lambda: progress(STARTING)):
         for step in (lambda: None, lambda: _install(progress, confirm)):
             step()
             try:
@@ -125,7 +128,7 @@ def stop(environment: Mapping[str, str] = os.environ, *, progress: Progress) -> 
     private = Private.of(environment)
     if not private.folder.is_dir():
         return False
-    with alone(private.folder / "lock", waiting=lambda: progress("waiting for another labctl, which starts the engine")):
+    with alone(private.folder / "lock", waiting=lambda: progress(STARTING)):
         dockerd = private.process()
         if dockerd is not None:
             progress(f"stopping dockerd (process {dockerd.pid})")
@@ -263,7 +266,10 @@ def _await_answer(
 
 
 def _sweep(private: Private) -> None:
-    """Remove what a dockerd that was killed left: its processes, and files that would stop the next one."""
+    """Remove what a dockerd that was killed left: its processes, its mounts, files that would stop the next one."""
     processes.end(private.orphans(), signal.SIGKILL, seconds=STOP)
+    mounted = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    for point in reversed([one for one in mounted if one.startswith(f"{private.folder}/")]):
+        subprocess.run(["umount", "--lazy", point], check=False, stderr=subprocess.DEVNULL)  # what stays does no harm
     for stale in (private.pid_file, private.socket, private.run / "containerd" / "containerd.pid"):
         stale.unlink(missing_ok=True)

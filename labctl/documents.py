@@ -6,6 +6,7 @@ counts at every place it is used).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as File
@@ -21,6 +22,7 @@ from labctl.errors import Mistake, Mistakes, UsageError, nearest
 MOST_BYTES = 256 << 10
 MOST_VALUES = 10_000
 MOST_DEPTH = 40
+QUOTED = re.compile(r"'([^']+)'")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
 Path = tuple[str | int, ...]
@@ -109,21 +111,30 @@ def read(file: File, shown_as: str | None = None) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise Mistakes([Mistake(shown, line, column, f"this is not YAML: {error.problem or error.context}.")]) from error
+        raise Mistakes(
+            [Mistake(shown, line, column, f"this is not YAML: {error.problem or error.context}.")]
+        ) from error
     except (YAMLError, RecursionError) as error:
         raise Mistakes([Mistake(shown, 1, 1, f"this is not YAML: {error}.")]) from error
     return Document(shown, value, reader.keys, reader.values)
 
 
-def parse(model: type[M], document: Document, *, known: Mapping[str, Iterable[str]] | None = None) -> M:
+def parse(
+    model: type[M],
+    document: Document,
+    *,
+    known: Mapping[str, Iterable[str]] | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> M:
     """Read a document's value into a model.
 
-    `known` names, by discriminator tag, the keys known there. Raises Mistakes with all that is wrong.
+    `known` names, by discriminator tag, the keys known there; `context` is for the fields' validators. Raises Mistakes
+    with all that is wrong.
     """
     if not isinstance(document.value, dict):
         raise Mistakes([document.mistake((), "this file must be a mapping of keys to values.")])
     try:
-        return model.model_validate(document.value)
+        return model.model_validate(document.value, context=context)
     except pydantic.ValidationError as error:
         raise Mistakes([_mistake(model, document, one, known or {}) for one in error.errors()]) from error
 
@@ -140,9 +151,14 @@ def _mistake(model: type[M], document: Document, error: Any, known: Mapping[str,
         return document.mistake((*path, key), f"unknown key {key!r}.", meant, at_key=True)
     if kind == "missing":
         return document.mistake(path, f"the key {error['loc'][-1]!r} is missing.")
+    if kind == "value_error" and message.startswith("there is no "):
+        return document.mistake(path, message.removesuffix(".") if "?." in message else message)
     shown = error.get("input")
+    choices = QUOTED.findall(error["ctx"]["expected"]) if kind in ("enum", "literal_error") else []
+    near = nearest(str(shown), choices)
+    meant = f"Did you mean {near[0]!r}?" if near else ""
     wrong = f"{shown!r}: {message}" if isinstance(shown, str | int | float | bool) else message
-    return document.mistake(path, wrong[0].lower() + wrong[1:] if not isinstance(shown, str) else wrong)
+    return document.mistake(path, wrong[0].lower() + wrong[1:] if not isinstance(shown, str) else wrong, meant)
 
 
 def written_path(document: Document, location: Iterable[str | int]) -> Path:

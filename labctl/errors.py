@@ -59,10 +59,7 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = nearest(name, known)
-        if near:
-            todo = f"Did you mean {' or '.join(near)}?"
-        else:
-            todo = f"Known: {', '.join(known) or 'none'}."
+        todo = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
         super().__init__(f"there is no {kind} called {name!r}.", todo=todo)
         self.name = name
         self.near = near

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import pydantic
@@ -11,6 +11,7 @@ import re2
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
 from labctl.clients import Target
+from labctl.errors import nearest
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 LONGEST = 600.0  # seconds; no step of a scenario takes longer
@@ -22,9 +23,21 @@ class Written(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-@dataclass(frozen=True, slots=True)
-class NamesHost:
-    """Marks a field whose value must be a host of the stack."""
+HOSTS = "hosts"  # the key, in a validation's context, under which the stack's hosts are known
+
+
+def one_of(kind: str, name: str, known: Collection[str]) -> str:
+    """Return the name; raises ValueError with the nearest known ones where it is not among them."""
+    if name in known:
+        return name
+    near = nearest(name, known)
+    meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
+    raise ValueError(f"there is no {kind} called {name!r}. {meant}")
+
+
+def _host(name: str, info: pydantic.ValidationInfo) -> str:
+    known = (info.context or {}).get(HOSTS)
+    return name if known is None else one_of("host", name, known)
 
 
 def _seconds(value: Any) -> float:
@@ -73,7 +86,7 @@ Duration = Annotated[
 ]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-Host = Annotated[str, NamesHost()]
+Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 Command = str | list[str]

@@ -24,7 +24,13 @@ from labctl.waiting import poll
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 MOST_SUBNETS = 50  # tries before the pool is called exhausted
-CALLED = {"stop": "stopping", "start": "starting", "recreate": "making anew", "kill": "killing", "execute": "running in"}
+CALLED = {
+    "stop": "stopping",
+    "start": "starting",
+    "recreate": "making anew",
+    "kill": "killing",
+    "execute": "running in",
+}
 
 
 class Lab:
@@ -224,7 +230,8 @@ def _network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[st
             if attempt >= MOST_SUBNETS:
                 break
     raise EngineError(
-        f"no subnet of {subnets.POOL} is free.", means="Other networks, perhaps of other labs, hold them.",
+        f"no subnet of {subnets.POOL} is free.",
+        means="Other networks, perhaps of other labs, hold them.",
         todo="`labctl clean` removes what dead runs left; `docker network ls` shows the rest.",
     )
 
@@ -235,5 +242,3 @@ def _addresses(stack: Stack, subnet: IPv4Network) -> dict[str, str]:
     if len(stack.services) > subnet.num_addresses - 3:
         raise EngineError(f"{len(stack.services)} hosts do not fit on one network of {subnet.num_addresses - 3}.")
     return {name: str(next(free)) for name in stack.services}
-
-

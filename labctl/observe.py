@@ -118,7 +118,8 @@ class Observer:
             self._pause()
 
     def _pause(self) -> None:
-        time.sleep(BETWEEN)
+        with self._journal.timed("letting time pass", WAITING):
+            time.sleep(BETWEEN)
 
     def _late(self, action: Action, began: float) -> None:
         time.sleep(max(0.0, began + float(action.after or 0) - time.monotonic()))
@@ -201,7 +202,12 @@ class Observer:
         if self.phase.broken:
             return Diagnosis(command, host, output, judged=True, held=not reasons, reason="; ".join(reasons))
         return Diagnosis(
-            command, host, output, judged=True, held=bool(reasons), reason="" if reasons else "it shows the cause here too"
+            command,
+            host,
+            output,
+            judged=True,
+            held=bool(reasons),
+            reason="" if reasons else "it shows the cause here too",
         )
 
 
@@ -228,7 +234,9 @@ def judge(one: Try, expect: Expect | None) -> Sequence[Finding]:
         return findings
     told_by_library = one.exit_code is None
     if expect.errno is not None and (told_by_library or one.errno is not None):
-        findings.append(Finding(f"{one.client} should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno}"))
+        findings.append(
+            Finding(f"{one.client} should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno}")
+        )
     if expect.stage is not None and one.stage is not None:
         claim = f"{one.client} should fail at {expect.stage.value}"
         findings.append(Finding(claim, one.stage == expect.stage, f"it failed at {Stage(one.stage).value}"))

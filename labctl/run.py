@@ -39,7 +39,7 @@ class Options:
     keep: object = None  # called with the lab and the verdict before the lab is removed
 
 
-def run(loaded: Loaded, session: Session, options: Options = Options()) -> Result:  # noqa: B008 - frozen
+def run(loaded: Loaded, session: Session, options: Options = Options()) -> Result:
     """Run a scenario once and return what it came to; nothing of it is left.
 
     Raises Interrupted and KeyboardInterrupt; every other breakage of the lab is an inconclusive result.
@@ -89,7 +89,9 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
-        why = missing(ability, lambda argv: lab.tool(loaded.scenario.client.host, argv, 5), local=session.connection.local)
+        why = missing(
+            ability, lambda argv: lab.tool(loaded.scenario.client.host, argv, 5), local=session.connection.local
+        )
         if why:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 
@@ -178,9 +180,7 @@ class _phase:  # noqa: N801 - reads as a statement
 def _services(lab: Lab) -> dict[str, object]:
     """Return each service's outputs and exits, of every container that ran it."""
     return {
-        name: [
-            {"log": output.text, "exit": lab.exit_of(output.container)} for output in pod.outputs
-        ]
+        name: [{"log": output.text, "exit": lab.exit_of(output.container)} for output in pod.outputs]
         for name, pod in lab.pods.items()
         if pod.outputs
     }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from labctl import actions, clients, documents, stack
 from labctl.abilities import ABILITIES
@@ -19,8 +19,8 @@ from labctl.actions import Action
 from labctl.actions.client import Retry
 from labctl.clients import Target
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, nearest
-from labctl.fields import Command, Duration, Host, Name, NamesHost, Pattern, TargetURL, Text, Written
+from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
+from labctl.fields import HOSTS, Command, Duration, Host, Name, Pattern, TargetURL, Text, Written, one_of
 from labctl.model import Outcome, Stage
 from labctl.places import installed
 from labctl.stack import Stack
@@ -49,10 +49,32 @@ def _tag(written: Any) -> str | None:
     return f"action {key}" if key else None
 
 
-AnyAction = Annotated[
-    reduce(or_, (Annotated[kind, Tag(tag)] for tag, kind in _TAGS.items())),  # type: ignore[arg-type]
-    Discriminator(_tag, custom_error_type="action", custom_error_message="names no action that labctl knows"),
-]
+if TYPE_CHECKING:
+    AnyAction = Action
+else:
+    AnyAction = Annotated[
+        reduce(or_, (Annotated[kind, Tag(tag)] for tag, kind in _TAGS.items())),
+        Discriminator(
+            _tag,
+            custom_error_type="action",
+            custom_error_message=f"this step names no action; one of its keys must be {', '.join(sorted(actions.registry))}",
+        ),
+    ]
+
+
+def _known(kind: str, known: Collection[str]) -> AfterValidator:
+    return AfterValidator(lambda name: one_of(kind, name, known))
+
+
+KnownCause = Annotated[str, _known("cause", CAUSES)]
+KnownAbility = Annotated[str, _known("ability", ABILITIES)]
+KnownClient = Annotated[str, _known("client", clients.names())]
+
+
+def _some(written: Any) -> Any:
+    if not written:
+        raise ValueError("there must be at least one action here")
+    return written
 
 
 class Client(Written):
@@ -65,6 +87,12 @@ class Client(Written):
     environment: dict[str, Text] = Field(default_factory=dict)
     retry: Retry | None = None
     connection: Literal["fresh", "kept"] = "fresh"
+
+    @pydantic.model_validator(mode="after")
+    def _tries_something(self) -> Self:
+        if (self.target is None) == (self.run is None):
+            raise ValueError("the client needs either a `target` or a command to `run`")
+        return self
 
 
 class Heals(Written):
@@ -81,7 +109,7 @@ class Expect(Written):
     stage: Stage | None = None
     within: Duration | None = None
     after: Duration | None = None
-    clients: dict[str, Outcome] = Field(default_factory=dict)
+    clients: dict[KnownClient, Outcome] = Field(default_factory=dict)
     heals: Heals | None = None
     packets: Any = None
     counters: Any = None
@@ -98,6 +126,16 @@ class DiagnosisStep(Written):
     lacks: Pattern | None = None
     exits: int | None = None
     context: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if (self.run is None) == (self.log is None):
+            raise ValueError("a diagnosis step has either `run` or `log`")
+        if not self.judges and not self.context:
+            raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
+        if self.judges and self.context:
+            raise ValueError("a step with `context: true` is shown, not judged")
+        return self
 
     @property
     def judges(self) -> bool:
@@ -117,16 +155,16 @@ class Scenario(Written):
 
     name: Name
     title: str = Field(min_length=1, max_length=120)
-    cause: str
+    cause: KnownCause
     stack: str
     client: Client
-    trigger: tuple[AnyAction, ...] = ()  # type: ignore[valid-type]
-    fault: Annotated[tuple[AnyAction, ...], Field(min_length=1)]  # type: ignore[valid-type]
+    trigger: tuple[AnyAction, ...] = ()
+    fault: Annotated[tuple[AnyAction, ...], BeforeValidator(_some)]
     expect: Expect
     diagnose: tuple[DiagnosisStep, ...] = ()
-    fix: Annotated[tuple[AnyAction, ...], Field(min_length=1)]  # type: ignore[valid-type]
+    fix: Annotated[tuple[AnyAction, ...], BeforeValidator(_some)]
     recover: Recover = Field(default_factory=Recover)
-    requires: tuple[str, ...] = ()
+    requires: tuple[KnownAbility, ...] = ()
     override: dict[str, Any] | None = None
     explain: str = Field(min_length=1)
 
@@ -147,17 +185,38 @@ def load(file: Path) -> Loaded:
     Raises Mistakes with everything that is wrong in either, UsageError where a file cannot be read.
     """
     document = documents.read(file)
-    known = {tag: list(kind.model_fields) + ["with"] for tag, kind in _TAGS.items()}
-    scenario = documents.parse(Scenario, document, known=known)
+    mistakes: list[Mistake] = []
+    stack_file, on = None, None
     try:
-        stack_file = stack.find(scenario.stack, file.parent)
-    except UnknownName as error:
-        raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
-    loaded_stack = stack.parse(documents.read(stack_file), scenario.override, document)
-    problems = list(_check(scenario, loaded_stack, document))
+        stack_file, on = _stack(document, file)
+    except Mistakes as error:
+        mistakes += error.mistakes
+    known = {tag: [*kind.model_fields, "with"] for tag, kind in _TAGS.items()}
+    context = {} if on is None else {HOSTS: on.services}
+    try:
+        scenario = documents.parse(Scenario, document, known=known, context=context)
+    except Mistakes as error:
+        raise Mistakes([*mistakes, *error.mistakes]) from error
+    if stack_file is None or on is None:
+        raise Mistakes(mistakes)
+    problems = list(_check(scenario, document))
     if problems:
         raise Mistakes(problems)
-    return Loaded(scenario, loaded_stack, file, stack_file)
+    return Loaded(scenario, on, file, stack_file)
+
+
+def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
+    """Read the stack that a scenario names, so that its hosts are known; nothing where it names none."""
+    written = document.value if isinstance(document.value, dict) else {}
+    name = written.get("stack")
+    if not isinstance(name, str):
+        return None, None
+    try:
+        found = stack.find(name, file.parent)
+    except UnknownName as error:
+        raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
+    override = written.get("override")
+    return found, stack.parse(documents.read(found), override if isinstance(override, dict) else None, document)
 
 
 def find(name: str, folder: Path = Path("scenarios")) -> Path:
@@ -181,25 +240,12 @@ def everything(folder: Path = Path("scenarios")) -> dict[str, Path]:
     return found | {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def _check(scenario: Scenario, on: Stack, document: Document) -> Iterator[Mistake]:
-    """Yield what the models cannot see alone: references, and keys that nothing would judge."""
+def _check(scenario: Scenario, document: Document) -> Iterator[Mistake]:
+    """Yield what no field can see alone."""
     if scenario.name != Path(document.file).stem:
         yield document.mistake(("name",), f"the name {scenario.name!r} is not the file's.")
-    if scenario.cause not in CAUSES:
-        yield _unknown(document, ("cause",), "cause", scenario.cause, CAUSES)
-    for path, host in _hosts(scenario, ()):
-        if host not in on.services:
-            yield _unknown(document, path, "host", host, on.services)
-    for index, ability in enumerate(scenario.requires):
-        if ability not in ABILITIES:
-            yield _unknown(document, ("requires", index), "ability", ability, ABILITIES)
-    for client in scenario.expect.clients:
-        if client not in clients.names():
-            yield _unknown(document, ("expect", "clients", client), "client", client, clients.names())
-    if (scenario.client.target is None) == (scenario.client.run is None):
-        yield document.mistake(("client",), "the client needs either a `target` or a command to `run`.")
     for path, why in NOT_JUDGED_YET.items():
-        if path in document.values and document.values[path]:
+        if path in document.values:
             yield document.mistake(path, f"{why}.", "Leave the key out.", at_key=True)
     yield from _check_lists(scenario, document)
     yield from _check_placeholders(document, document.value, ())
@@ -209,18 +255,11 @@ def _check_lists(scenario: Scenario, document: Document) -> Iterator[Mistake]:
     for part in ("fault", "fix"):
         for index, action in enumerate(getattr(scenario, part)):
             if action.after is not None:
-                yield document.mistake((part, index, "after"), "only a trigger's step can wait with `after`.", at_key=True)
+                yield document.mistake(
+                    (part, index, "after"), "only a trigger's step can wait with `after`.", at_key=True
+                )
             if getattr(getattr(action, "client", None), "connection", None) == "kept":
                 yield document.mistake((part, index), f"{NOT_JUDGED_YET['client', 'connection']}.")
-    for index, step in enumerate(scenario.diagnose):
-        if (step.run is None) == (step.log is None):
-            yield document.mistake(("diagnose", index), "a diagnosis step has either `run` or `log`.")
-        if not step.judges and not step.context:
-            yield document.mistake(
-                ("diagnose", index), "nothing judges this step.", "Add `shows`, `lacks` or `exits`, or `context: true`."
-            )
-        if step.judges and step.context:
-            yield document.mistake(("diagnose", index), "a step with `context: true` is shown, not judged.")
 
 
 def _check_placeholders(document: Document, value: Any, path: documents.Path) -> Iterator[Mistake]:
@@ -236,31 +275,6 @@ def _check_placeholders(document: Document, value: Any, path: documents.Path) ->
             if name not in PLACEHOLDERS or path[0] != "diagnose":
                 known = " and ".join(f"${{{known}}}" for known in PLACEHOLDERS)
                 yield document.mistake(path, f"${{{name}}} is not known here.", f"Known, under `diagnose`: {known}.")
-
-
-def _hosts(model: pydantic.BaseModel, path: documents.Path) -> Iterator[tuple[documents.Path, str]]:
-    """Yield every value that must name a host, with its path."""
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        here = (*path, field.alias or name)
-        if value is not None and (any(isinstance(mark, NamesHost) for mark in field.metadata) or _optional_host(field)):
-            yield here, value
-        elif isinstance(value, pydantic.BaseModel):
-            yield from _hosts(value, here)
-        elif isinstance(value, tuple):
-            for index, inner in enumerate(value):
-                if isinstance(inner, pydantic.BaseModel):
-                    yield from _hosts(inner, (*here, index))
-
-
-def _optional_host(field: Any) -> bool:
-    return Host in getattr(field.annotation, "__args__", ())
-
-
-def _unknown(document: Document, path: documents.Path, kind: str, name: str, known: Any) -> Mistake:
-    near = nearest(name, known)
-    meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
-    return document.mistake(path, f"there is no {kind} called {name!r}.", meant)
 
 
 def filled(text: Command, target: str | None) -> Command:

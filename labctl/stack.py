@@ -84,7 +84,7 @@ def _limit(value: Any) -> Any:
 
 def _networks(value: Any) -> Any:
     if isinstance(value, list):
-        return dict.fromkeys(value, {})
+        return {name: {} for name in value}
     return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
 
 
@@ -133,7 +133,7 @@ class Service(Written):
     )
     depends_on: Annotated[
         dict[Name, Dependency],
-        BeforeValidator(lambda value: dict.fromkeys(value, {}) if isinstance(value, list) else value),
+        BeforeValidator(lambda value: {name: {} for name in value} if isinstance(value, list) else value),
     ] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
     tmpfs: tuple[str, ...] = ()
@@ -219,7 +219,9 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
         if override is None:
             raise
         hint = "(as changed by the scenario's override)"
-        raise Mistakes([Mistake(m.file, m.line, m.column, m.wrong, f"{m.meant} {hint}") for m in error.mistakes]) from error
+        raise Mistakes(
+            [Mistake(m.file, m.line, m.column, m.wrong, f"{m.meant} {hint}") for m in error.mistakes]
+        ) from error
     problems = list(_references(stack, document))
     if problems:
         raise Mistakes(problems)
@@ -265,7 +267,10 @@ def _references(stack: Stack, document: Document) -> Sequence[Mistake]:
 
 def merge(below: Any, above: Any, key: str = "") -> Any:
     """Merge two Compose documents; `above` is the later file."""
-    below, above = _mapping(below) if key == "environment" else below, _mapping(above) if key == "environment" else above
+    below, above = (
+        _mapping(below) if key == "environment" else below,
+        _mapping(above) if key == "environment" else above,
+    )
     if isinstance(below, Mapping) and isinstance(above, Mapping):
         return {name: merge(below.get(name), above.get(name, below.get(name)), name) for name in {**below, **above}}
     if isinstance(below, list) and isinstance(above, list) and key not in REPLACED:

@@ -1,4 +1,4 @@
-"""Choosing a subnet for a lab: out of a pool that is set aside for labs, never one that the machine uses or routes to."""
+"""Choosing a subnet for a lab: out of a pool set aside for labs, never one that the machine uses or routes to."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ def routes(table: Path = Path("/proc/net/route")) -> list[IPv4Network]:
         return []
     rows = (line.split() for line in table.read_text().splitlines()[1:])
     return [
-        IPv4Network((int(row[1], 16).to_bytes(4, "little"), str(bin(int(row[7], 16)).count("1")))) for row in rows
+        IPv4Network((int(row[1], 16).to_bytes(4, "little"), int(row[7], 16).bit_count()))
+        for row in rows
         if int(row[7], 16)
     ]
 
 
-def free(taken: Iterable[IPv4Network], pool: IPv4Network = POOL, chance: random.Random | None = None) -> Iterator[IPv4Network]:
+def free(
+    taken: Iterable[IPv4Network], pool: IPv4Network = POOL, chance: random.Random | None = None
+) -> Iterator[IPv4Network]:
     """Yield the pool's subnets that overlap nothing taken, beginning at random, so that two labctl seldom meet."""
     taken = list(taken)
     subnets = list(pool.subnets(new_prefix=PREFIX))

@@ -1,4 +1,4 @@
-"""Removing everything that carries a label, until nothing is left: one way for a lab's end, the watchdog and `clean`."""
+"""Removing everything that carries a label: one way for a lab's end, the watchdog and `clean`."""
 
 from __future__ import annotations
 

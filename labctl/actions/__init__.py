@@ -105,7 +105,7 @@ class Action(Written):
 
 
 def load() -> Mapping[str, type[Action]]:
-    """Load every family of this folder and every plugin; one that fails is named in `broken_plugins`, the rest works."""
+    """Load every family and every plugin; one that fails is named in `broken_plugins`, the rest works."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{FAMILIES}.{module.name}")
     for entry in entry_points(group=FAMILIES):

@@ -49,9 +49,7 @@ class Iptables(Action, key="iptables"):
         return [Ask(self.iptables, "run", {"argv": argv, "timeout": SECONDS})]
 
     def proofs(self) -> Sequence[Proof]:
-        there = Ask(
-            self.iptables, "run", {"argv": self._argv("-C"), "timeout": SECONDS}, exits=0 if self.rule else 1
-        )
+        there = Ask(self.iptables, "run", {"argv": self._argv("-C"), "timeout": SECONDS}, exits=0 if self.rule else 1)
         return [Proof(f"the rule is {'listed' if self.rule else 'gone'} on {self.iptables}", there)]
 
     def typed(self) -> str:

@@ -24,7 +24,7 @@ class Lines:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(2, 1)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123 - it lives as long as the process
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it lives as long as the process
         self._lock = threading.Lock()
 
     def fileno(self) -> int:

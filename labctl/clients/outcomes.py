@@ -90,7 +90,7 @@ def _next(error: BaseException) -> tuple[BaseException | None, str]:
 def judge(error: BaseException, stage: str | None) -> dict[str, Any]:
     """Return what a try that ended with this exception came to, as the fields of a `labctl.model.Try`."""
     links = list(chain(error))
-    number = next((e.errno for e, _ in reversed(links) if _has_errno(e)), None)
+    number = next((number for e, _ in reversed(links) if (number := _errno(e))), None)
     return {
         "outcome": _outcome([e for e, _ in links], number),
         "stage": stage or next((STAGES[type(e).__name__] for e, _ in links if type(e).__name__ in STAGES), None),
@@ -102,8 +102,9 @@ def judge(error: BaseException, stage: str | None) -> dict[str, Any]:
     }
 
 
-def _has_errno(error: BaseException) -> bool:
-    return isinstance(error, OSError) and not isinstance(error, socket.gaierror | ssl.SSLError) and bool(error.errno)
+def _errno(error: BaseException) -> int | None:
+    """Return an OSError's number; what getaddrinfo and OpenSSL put there is none."""
+    return error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror | ssl.SSLError) else None
 
 
 def _outcome(errors: list[BaseException], number: int | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed
+
 import requests
-import urllib3
 
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged
@@ -13,7 +14,7 @@ SCHEMES = ("http",)
 
 def version() -> str:
     """Return the version of the library and of the one that it connects by."""
-    return f"requests {requests.__version__}, urllib3 {urllib3.__version__}"
+    return f"requests {installed('requests')}, urllib3 {installed('urllib3')}"
 
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from labctl.errors import Mistakes, UnknownName
+from labctl.errors import Mistake, Mistakes, UnknownName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,8 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
         if client not in known.names():
             raise UnknownName("client", client, known.names())
     files = [scenario.find(name) for name in names]
-    loaded, mistakes = [], []
+    loaded: list[Loaded] = []
+    mistakes: list[Mistake] = []
     for file in files:
         try:
             loaded.append(scenario.load(file))
@@ -67,5 +68,3 @@ def exit_with(results: Sequence[Result]) -> int:
     from labctl.run import worst
 
     return worst(results).exit_code
-
-

@@ -17,7 +17,9 @@ def command() -> None:
     found = [one.scenario for one in loaded_scenarios(sorted(scenario.everything()))]
     width = max((len(one.name) for one in found), default=0)
     order = list(scenario.CAUSES)
-    for cause, group in groupby(sorted(found, key=lambda one: (order.index(one.cause), one.name)), lambda one: one.cause):
+    for cause, group in groupby(
+        sorted(found, key=lambda one: (order.index(one.cause), one.name)), lambda one: one.cause
+    ):
         click.echo(f"{cause}: {scenario.CAUSES[cause]}")
         for one in group:
             click.echo(f"  {one.name:<{width}}  {one.title}")

@@ -27,14 +27,22 @@ KEEP = ("never", "on-failure", "always")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
 def command(
-    names: tuple[str, ...], clients: tuple[str, ...], keep: str, dry_run: bool, timings: bool, as_json: bool, quiet: bool
+    names: tuple[str, ...],
+    clients: tuple[str, ...],
+    keep: str,
+    dry_run: bool,
+    timings: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Run scenarios, by name or by path: healthy, faulted, unfixed, fixed."""
     chosen = loaded_scenarios(names, clients)
     if dry_run:
         return _dry_run(chosen)
     if keep != "never" and not sys.stdin.isatty():
-        raise UsageError("--keep needs a terminal.", means="The lab lives only while labctl waits for you to press Enter.")
+        raise UsageError(
+            "--keep needs a terminal.", means="The lab lives only while labctl waits for you to press Enter."
+        )
     from labctl.report import terminal
     from labctl.run import Options, run
 

@@ -17,7 +17,9 @@ def command(name: str) -> None:
     [loaded] = loaded_scenarios([name])
     one = loaded.scenario
     expect = one.expect
-    seen = " ".join(part for part in (expect.outcome.value, expect.errno, expect.stage and f"at {expect.stage.value}") if part)
+    seen = " ".join(
+        part for part in (expect.outcome.value, expect.errno, expect.stage and f"at {expect.stage.value}") if part
+    )
     click.secho(f"{one.name}: {one.title}", bold=True)
     click.echo(f"{loaded.file}, on the stack {loaded.stack_file}")
     click.echo(f"\ncause    {one.cause}: {scenario.CAUSES[one.cause]}")

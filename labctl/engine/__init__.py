@@ -1,9 +1,9 @@
 """The Docker Engine: the only folder that imports `docker`.
 
-    translate.py    docker's errors, made ours at one door
-    connection.py   finding an engine that answers
-    images.py       pull, import, build
-    containers.py   containers and networks, as a lab wants them
-    stream.py       attached standard streams
-    events.py       how containers ended
+translate.py    docker's errors, made ours at one door
+connection.py   finding an engine that answers
+images.py       pull, import, build
+containers.py   containers and networks, as a lab wants them
+stream.py       attached standard streams
+events.py       how containers ended
 """

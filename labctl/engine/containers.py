@@ -54,7 +54,7 @@ class Containers:
     """The verbs on containers and networks; safe to call from several threads at once."""
 
     def __init__(self, connection: Connection) -> None:
-        self._api = connection.api
+        self._api: Any = connection.api  # its stubs know neither all options nor the untyped calls
         self._isolates = tuple(map(int, connection.versions["api"].split("."))) >= ISOLATED_SINCE
 
     def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:

@@ -25,7 +25,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 accepting = threading.Lock()
 
 
-def seconds(text):
+def seconds(text: str) -> float:
     """Read a duration such as 300ms or 2s."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
     if not found:
@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
 
     timeout = 30
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         """Answer; hold back accepting where the path asks for it."""
         asked = urlsplit(self.path)
         if asked.path == "/busy":
@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer("hello\n")
 
-    def answer(self, text):
+    def answer(self, text: str) -> None:
+        """Send a whole answer of plain text."""
         body = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
@@ -58,11 +59,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def log_message(self, text, *args):
+    def log_message(self, text: str, *args: object) -> None:
+        """Print one line a request."""
         print(f"{self.client_address[0]} {text % args}", flush=True)
 
 
-def handle(connection, address):
+def handle(connection: socket.socket, address: tuple[str, int]) -> None:
+    """Serve one connection to its end."""
     with connection:
         try:
             Handler(connection, address, None)
@@ -70,7 +73,8 @@ def handle(connection, address):
             print(f"{address[0]} {error}", flush=True)
 
 
-def main():
+def main() -> None:
+    """Listen, and accept as the environment says."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     time.sleep(seconds(os.environ.get("START_DELAY", "0s")))
     host = os.environ.get("HOST", "0.0.0.0")

@@ -1,0 +1,57 @@
+# `make help` lists the targets. Each sets up by itself what it needs; what is there already costs a moment.
+
+VENV := .venv
+LABCTL := $(VENV)/bin/labctl
+PYTHON ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup scenario matrix test check fix lock clean distclean venv engine image
+
+help:  ## show this
+	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo
+	@echo '  PYTHON=python3.12 chooses the Python, ARGS="…" passes more options on.'
+
+setup: engine image  ## everything that a run needs: Python packages, a Docker Engine, the image
+
+scenario: engine  ## run one scenario: make scenario NAME=loopback-bind
+	@test -n "$(NAME)" || { $(LABCTL) list; echo 'Choose one: make scenario NAME=…' >&2; exit 2; }
+	@$(LABCTL) run $(NAME) $(ARGS)
+
+matrix: engine  ## run every scenario
+	@$(LABCTL) matrix $(ARGS)
+
+test: engine image  ## all tests, those on the engine too
+	@$(VENV)/bin/pytest $(ARGS)
+
+check: venv  ## what needs no engine: style, types, unit tests
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/pytest -m 'not engine' $(ARGS)
+
+fix: venv  ## let ruff mend and format what it can
+	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff format
+
+lock: venv  ## choose the newest versions of all Python packages, here and in the image
+	@.ci/lock $(VENV)/bin/uv $(ARGS)
+
+clean:  ## remove what killed runs left, and caches
+	@if test -x $(LABCTL) && $(LABCTL) engine status > /dev/null 2>&1; then $(LABCTL) clean; fi
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean  ## also stop labctl's own engine, and remove the Python environment
+	@if test -x $(LABCTL); then $(LABCTL) engine stop; fi
+	@rm -rf $(VENV)
+
+venv:
+	@PYTHON='$(PYTHON)' .ci/venv $(VENV)
+
+engine: venv
+	@$(LABCTL) engine start --quiet
+
+image: engine
+	@$(LABCTL) image build --quiet

@@ -1,0 +1,60 @@
+"""Show the engine, what its kernel can do, the image, and left-overs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from labctl.doctor import Diagnosis
+
+
+@click.command(epilog="Example: labctl doctor")
+def command() -> None:
+    """Show the engine, what its kernel can do, the image, left-overs, and what each missing thing costs.
+
+    Exits with 3 where no engine answers.
+    """
+    from labctl import doctor
+    from labctl.engine.connection import connect
+
+    for line in lines(doctor.examine(connect())):
+        click.echo(line)
+
+
+def lines(found: Diagnosis) -> Iterator[str]:
+    """Yield the lines of the report."""
+    facts = found.facts
+    yield f"engine     {facts.version}, API {facts.api}, at {found.address} ({found.source})"
+    yield f"system     {facts.system}, {facts.os}/{facts.architecture}, kernel {facts.kernel}"
+    yield f"           cgroup {facts.cgroup}; storage {facts.storage}; security {', '.join(facts.security) or 'none'}"
+    if found.image is None:
+        yield "image      missing: the first run builds it, which takes about a minute (`labctl image build`)"
+        yield "abilities  not tried, for they are tried inside the image"
+    else:
+        yield f"image      {found.image.tag}, on {found.image.base}"
+        yield "abilities"
+    width = max((len(ability.name) for ability in found.abilities), default=0)
+    for ability in found.abilities:
+        verdict = f"missing: {ability.why_not} ({ability.costs})" if ability.why_not else "works"
+        yield f"  {ability.name:<{width}}  {verdict}"
+    yield from left_over(found)
+
+
+def left_over(found: Diagnosis) -> Iterator[str]:
+    """Yield the lines about what carries labctl's label."""
+    things = [
+        *(f"container {name}" for name in found.left.containers.values()),
+        *(f"network {name}" for name in found.left.networks.values()),
+        *(f"volume {name}" for name in found.volumes),
+    ]
+    if not things:
+        yield "left over  nothing"
+        return
+    dead = len(found.dead)
+    todo = f"{dead} dead session{'s' * (dead != 1)}: `labctl clean` removes them" if dead else "all of runs that live"
+    yield f"left over  {len(things)} ({todo})"
+    for thing in things:
+        yield f"  {thing}"

@@ -1,0 +1,83 @@
+"""Start, show or stop labctl's own Docker Engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from labctl.progress import timed
+
+
+@click.group(epilog="Example: labctl engine start")
+def command() -> None:
+    """Start, show or stop labctl's own Docker Engine.
+
+    An engine that answers is used as it is. `start` starts one of labctl's own where none does.
+    """
+
+
+@command.command(epilog="Example: LABCTL_ENGINE=never labctl engine start")
+@click.option("-y", "--yes", is_flag=True, help="Install packages without asking.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing where an engine answers already.")
+def start(*, yes: bool, quiet: bool) -> None:
+    """Make sure that an engine answers.
+
+    Where none does: install Debian's or Ubuntu's docker.io if it is missing, and start a private dockerd, whose data,
+    socket and log lie in labctl's state folder. It stays up until `labctl engine stop`.
+    """
+    from labctl import dockerd
+
+    private = dockerd.Private.of()
+    before = private.process()
+    connection = dockerd.start(progress=timed(), confirm=lambda question: yes or _agreed(question))
+    own = private.process()
+    if quiet and (own is None or own == before):
+        return
+    click.echo(f"Docker Engine {connection.versions['engine']} answers at {connection.address} ({connection.source}).")
+    if own is not None:
+        click.echo("It stays up for the next run. `labctl engine stop` stops it.")
+
+
+@command.command(epilog="Example: labctl engine status")
+def status() -> None:
+    """Show which engine answers, and whether labctl started it; exit 3 where none does."""
+    from labctl import dockerd
+    from labctl.engine.connection import connect
+
+    private = dockerd.Private.of()
+    connection = connect()
+    own = private.process()
+    click.echo(f"Docker Engine {connection.versions['engine']} answers at {connection.address} ({connection.source}).")
+    if own is not None:
+        click.echo(f"labctl started it: process {own.pid}, log {private.log}.")
+    else:
+        click.echo("labctl did not start it, and will not stop it.")
+
+
+@command.command(epilog="Example: labctl engine stop")
+def stop() -> None:
+    """Stop the engine that labctl started, and no other."""
+    from labctl import dockerd
+    from labctl.engine.connection import connect
+    from labctl.errors import EngineUnavailable
+
+    private = dockerd.Private.of()
+    if dockerd.stop(progress=timed()):
+        click.echo("labctl's engine has stopped; no process of it is left.")
+        click.echo(f"Its images stay in {private.folder} for the next start; remove that folder to free the space.")
+        return
+    click.echo("labctl's own engine does not run.")
+    try:
+        other = connect()
+    except EngineUnavailable:
+        return
+    click.echo(f"The one at {other.address} ({other.source}) was not started by labctl, so it is left alone.")
+
+
+def _agreed(question: str) -> bool:
+    """Ask where a person can answer; elsewhere the call itself is the answer. LABCTL_ENGINE=never is the way to say no."""
+    if os.environ.get("CI") or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return click.confirm(question, default=True, err=True)

@@ -1,0 +1,95 @@
+"""What this machine's engine can do, found by trying it, and what is left over from earlier runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from labctl import image
+from labctl.abilities import ABILITIES, missing
+from labctl.engine.connection import Connection, EngineFacts
+from labctl.engine.containers import Containers, ContainerSpec
+from labctl.engine.translate import translated
+from labctl.sweep import SESSION, Leftovers, dead_sessions, look
+
+SANDBOX_LIFE = "60"
+"""Seconds after which the sandbox ends by itself, should labctl be killed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Something that some kernels and engines can and others cannot."""
+
+    name: str
+    why_not: str  # empty where it works
+
+    @property
+    def costs(self) -> str:
+        """What its absence costs."""
+        return "" if not self.why_not else f"scenarios with `requires: [{self.name}]` are skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that doctor found."""
+
+    facts: EngineFacts
+    address: str
+    source: str
+    image: image.Image | None
+    abilities: tuple[Ability, ...]  # empty without an image, for there is nothing to try them with
+    left: Leftovers
+    volumes: tuple[str, ...]
+    dead: frozenset[str]  # the sessions among what is left in which nothing runs any more
+
+
+def examine(connection: Connection, environment: Mapping[str, str] = os.environ) -> Diagnosis:
+    """Look at the engine, and try what it can do; takes 1 to 2 s."""
+    containers = Containers(connection)
+    left = look(containers, SESSION)
+    built = image.find(connection, environment)
+    with translated("list the volumes"):
+        volumes = connection.api.volumes(filters={"label": [SESSION]})["Volumes"] or []
+    return Diagnosis(
+        facts=connection.facts(),
+        address=connection.address,
+        source=connection.source,
+        image=built,
+        abilities=() if built is None else try_abilities(connection, built.tag),
+        left=left,
+        volumes=tuple(volume["Name"] for volume in volumes),
+        dead=frozenset(dead_sessions(containers)),
+    )
+
+
+def try_abilities(connection: Connection, tag: str) -> tuple[Ability, ...]:
+    """Try each ability inside a sandbox that has no network and is removed afterwards."""
+    containers = Containers(connection)
+    with sandbox(containers, tag) as container:
+        return tuple(
+            Ability(name, missing(name, lambda argv: containers.execute(container, argv), local=connection.local))
+            for name in ABILITIES
+        )
+
+
+@contextmanager
+def sandbox(containers: Containers, tag: str) -> Iterator[str]:
+    """Run a container with the capabilities of a sandbox for as long as the block lasts; yields its id."""
+    session = f"doctor-{secrets.token_hex(4)}"
+    spec = ContainerSpec(
+        name=f"labctl-{session}",
+        image=tag,
+        command=["sleep", SANDBOX_LIFE],
+        labels={SESSION: session},
+        user="root",
+        capabilities=("NET_ADMIN", "NET_RAW"),
+    )
+    container = containers.create(spec)
+    try:
+        containers.start(container)
+        yield container
+    finally:
+        containers.remove(container)

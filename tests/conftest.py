@@ -1,0 +1,74 @@
+"""What all tests share: the checkout's own files and, for the tests in `engine/`, a real Docker engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from labctl.engine.connection import Connection, connect
+from labctl.errors import EngineUnavailable
+from labctl.run import Options
+from labctl.session import Session
+from labctl.session import session as begin_session
+
+ROOT = Path(__file__).resolve().parents[1]
+ENGINE_TESTS = ROOT / "tests" / "engine"
+
+# a slow machine is no defect: what must be fast says so in a test of its own
+hypothesis.settings.register_profile("labctl", deadline=None)
+hypothesis.settings.load_profile("labctl")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything under tests/engine, before `-m` looks for the marks."""
+    for item in items:
+        if item.path.is_relative_to(ENGINE_TESTS):
+            item.add_marker("engine")
+
+
+def engine_required() -> bool:
+    """Whether a missing engine is an error; otherwise the tests that need one are skipped."""
+    return os.environ.get("LABCTL_TEST_ENGINE") == "required" or os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def connection() -> Iterator[Connection]:
+    """Connect to the engine that labctl itself would use."""
+    try:
+        found = connect()
+    except EngineUnavailable as silence:
+        if engine_required():
+            raise
+        pytest.skip(str(silence))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def session(connection: Connection) -> Iterator[Session]:
+    """Begin the one session of this test run, on labctl's own image."""
+    from labctl import image
+
+    tag = image.ensure(connection, progress=print).tag
+    with begin_session(connection, tag) as begun:
+        # Ctrl-C is pytest's to handle, not the session's: it ends all tests, and then the session removes everything
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield begun
+
+
+@pytest.fixture(scope="session")
+def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """Return how tests run scenarios: everything as people do, but the runs are kept in a folder of the tests' own."""
+    return Options(runs=tmp_path_factory.mktemp("runs"))
