@@ -181,7 +181,7 @@ def _install(progress: Progress, confirm: Confirm) -> None:
 def _await_other(
     other: processes.Process, environment: Mapping[str, str], silence: EngineUnavailable, progress: Progress
 ) -> Connection:
-    """Return the engine of a dockerd that labctl did not start, such as the distribution's service; it may need time."""
+    """Return the engine of a dockerd that labctl did not start; the distribution's service may still be starting."""
     hosts = [host for host in other.options("-H", "--host") if not host.startswith("fd:")]
     elsewhere = bool(hosts) and not {candidate.address for candidate in candidates(environment)} & set(hosts)
     progress(f"a dockerd runs already (process {other.pid})" + ("" if elsewhere else "; waiting for it to answer"))

@@ -1,4 +1,4 @@
-"""This machine's processes, read from proc(5): who runs, how it was called, what belongs to it."""
+"""The processes of this machine, read from proc(5): who runs, how it was called, what belongs to it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ else:
         Discriminator(
             _tag,
             custom_error_type="action",
-            custom_error_message=f"this step names no action; one of its keys must be {', '.join(sorted(actions.registry))}",
+            custom_error_message=f"names no action; one key must be of: {', '.join(sorted(actions.registry))}",
         ),
     ]
 

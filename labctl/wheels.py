@@ -58,7 +58,7 @@ def fetch(requirements: Path, python: Python, target: Path, *, progress: Callabl
     count = sum("==" in line and not line.startswith((" ", "#")) for line in lines)
     progress(f"fetching {count} Python packages for Python {python.version}")
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"),
         *("--root-user-action", "ignore", "--progress-bar", "off", "--no-warn-script-location"),
         *("--target", str(target), "--requirement", str(requirements)),
         *("--require-hashes", "--no-deps", "--no-compile", "--only-binary", ":all:"),

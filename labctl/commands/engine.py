@@ -77,7 +77,7 @@ def stop() -> None:
 
 
 def _agreed(question: str) -> bool:
-    """Ask where a person can answer; elsewhere the call itself is the answer. LABCTL_ENGINE=never is the way to say no."""
+    """Ask where a person can answer; elsewhere the call itself is the answer, and LABCTL_ENGINE=never says no."""
     if os.environ.get("CI") or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     return click.confirm(question, default=True, err=True)

@@ -26,7 +26,7 @@ from labctl.model import Ran
 Progress = Callable[[str], None]
 
 SILENCE = 10.0
-"""Seconds without a word from a registry after which a pull is given up; a pull that moves speaks many times a second."""
+"""Seconds without a word from a registry after which a pull is given up; one that moves speaks many times a second."""
 BUILD_SILENCE = 600.0
 """Seconds without a line of output after which a build is given up."""
 CONNECT = 5.0
