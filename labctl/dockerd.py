@@ -113,14 +113,10 @@ def start(environment: Mapping[str, str] = os.environ, *, progress: Progress, co
         _permitted(environment, silence)
     private = Private.of(environment)
     with alone(private.folder / "lock", waiting=lambda: progress(STARTING)):
-        for step in (lambda: None, lambda: _install(progress, confirm)):
-            step()
-            try:
-                return connect(environment)
-            except EngineUnavailable as silence:
-                if others := processes.named("dockerd"):
-                    return _await_other(others[0], environment, silence, progress)
-        return _launch(private, environment, progress)
+        connection = _already(environment, progress)
+        if connection is None and _install(progress, confirm):
+            connection = _already(environment, progress)  # the package may have started the distribution's service
+        return _launch(private, environment, progress) if connection is None else connection
 
 
 def stop(environment: Mapping[str, str] = os.environ, *, progress: Progress) -> bool:
@@ -156,11 +152,20 @@ def _permitted(environment: Mapping[str, str], silence: EngineUnavailable) -> No
         raise EngineUnavailable(silence.what, means=means, todo=todo)
 
 
-def _install(progress: Progress, confirm: Confirm) -> None:
-    """Install the packages of what is missing, if the user agrees."""
+def _already(environment: Mapping[str, str], progress: Progress) -> Connection | None:
+    """Return an engine that runs without labctl's doing, or None where no dockerd runs at all."""
+    try:
+        return connect(environment)
+    except EngineUnavailable as silence:
+        others = processes.named("dockerd")
+        return _await_other(others[0], environment, silence, progress) if others else None
+
+
+def _install(progress: Progress, confirm: Confirm) -> bool:
+    """Install the packages of what is missing, if the user agrees; return whether anything was."""
     wanted = [package for name, needs in PACKAGES.items() if debian.program(name) is None for package in needs]
     if not wanted:
-        return
+        return False
     listed = f"{', '.join(wanted[:-1])} and {wanted[-1]}" if len(wanted) > 1 else wanted[0]
     if not debian.here():
         raise EngineUnavailable(
@@ -176,6 +181,7 @@ def _install(progress: Progress, confirm: Confirm) -> None:
         )
     progress("no Docker Engine is installed here: Debian's or Ubuntu's own is added")
     debian.install(wanted, progress=progress)
+    return True
 
 
 def _await_other(

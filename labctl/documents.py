@@ -22,6 +22,7 @@ from labctl.errors import Mistake, Mistakes, UsageError, nearest
 MOST_BYTES = 256 << 10
 MOST_VALUES = 10_000
 MOST_DEPTH = 40
+MOST_QUOTED = 120  # characters
 QUOTED = re.compile(r"'([^']+)'")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
@@ -70,7 +71,9 @@ class _Reader:
             try:
                 return self.yaml.constructor.construct_object(node)
             except (YAMLError, ValueError) as error:
-                raise Mistakes([Mistake(self.file, *place, f"{node.value!r} cannot be read: {error}.")]) from error
+                raise Mistakes(
+                    [Mistake(self.file, *place, f"{quoted(node.value)} cannot be read: {error}.")]
+                ) from error
         raise Mistakes([Mistake(self.file, *place, f"the tag {node.tag} has no meaning here.", "Plain values only.")])
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class _Reader:
                 raise Mistakes([Mistake(self.file, *place, "a key must be a plain word.")])
             name = str(key.value)
             if name in mapping:
-                raise Mistakes([Mistake(self.file, *place, f"the key {name!r} stands here a second time.")])
+                raise Mistakes([Mistake(self.file, *place, f"the key {quoted(name)} stands here a second time.")])
             self.keys[*path, name] = place
             mapping[name] = self.read(value, (*path, name))
         return mapping
@@ -123,7 +126,7 @@ def parse(
     model: type[M],
     document: Document,
     *,
-    known: Mapping[str, Iterable[str]] | None = None,
+    tags: Mapping[str, type[pydantic.BaseModel]] | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> M:
     """Read a document's value into a model.
@@ -136,19 +139,19 @@ def parse(
     try:
         return model.model_validate(document.value, context=context)
     except pydantic.ValidationError as error:
-        raise Mistakes([_mistake(model, document, one, known or {}) for one in error.errors()]) from error
+        raise Mistakes([_mistake(model, document, one, tags or {}) for one in error.errors()]) from error
 
 
-def _mistake(model: type[M], document: Document, error: Any, known: Mapping[str, Iterable[str]]) -> Mistake:
+def _mistake(model: type[M], document: Document, error: Any, tags: Mapping[str, type[pydantic.BaseModel]]) -> Mistake:
     path = written_path(document, error["loc"])
     kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ").rstrip(".") + "."
+    message = message[0].lower() + message[1:]
     if kind == "extra_forbidden":
         key = str(error["loc"][-1])
-        tag = next((part for part in reversed(error["loc"][:-1]) if part in known), None)
-        siblings = known[tag] if tag is not None else _fields_at(model, error["loc"][:-1])
+        siblings = _fields_at(model, error["loc"][:-1], tags)
         near = nearest(key, siblings)
         meant = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(siblings)) or 'nothing'}."
-        return document.mistake((*path, key), f"unknown key {key!r}.", meant, at_key=True)
+        return document.mistake((*path, key), f"unknown key {quoted(key)}.", meant, at_key=True)
     if kind == "missing":
         return document.mistake(path, f"the key {error['loc'][-1]!r} is missing.")
     if kind == "value_error" and message.startswith("there is no "):
@@ -157,8 +160,14 @@ def _mistake(model: type[M], document: Document, error: Any, known: Mapping[str,
     choices = QUOTED.findall(error["ctx"]["expected"]) if kind in ("enum", "literal_error") else []
     near = nearest(str(shown), choices)
     meant = f"Did you mean {near[0]!r}?" if near else ""
-    wrong = f"{shown!r}: {message}" if isinstance(shown, str | int | float | bool) else message
-    return document.mistake(path, wrong[0].lower() + wrong[1:] if not isinstance(shown, str) else wrong, meant)
+    wrong = f"{quoted(shown)}: {message}" if isinstance(shown, str | int | float | bool) else message
+    return document.mistake(path, wrong, meant)
+
+
+def quoted(value: Any) -> str:
+    """Return what was written as a message quotes it: its beginning, where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= MOST_QUOTED else f"{shown[:MOST_QUOTED]}…"
 
 
 def written_path(document: Document, location: Iterable[str | int]) -> Path:
@@ -170,9 +179,12 @@ def written_path(document: Document, location: Iterable[str | int]) -> Path:
     return path
 
 
-def _fields_at(model: Any, location: Iterable[str | int]) -> list[str]:
+def _fields_at(model: Any, location: Iterable[str | int], tags: Mapping[Any, type[pydantic.BaseModel]]) -> list[str]:
     """Return the keys that are known where a location ends, by walking the models' fields."""
     for part in location:
+        if part in tags:
+            model = tags[part]
+            continue
         fields = getattr(model, "model_fields", {})
         named = next((f for name, f in fields.items() if part in (name, f.alias)), None)
         if named is not None:

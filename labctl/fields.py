@@ -41,9 +41,7 @@ def _host(name: str, info: pydantic.ValidationInfo) -> str:
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, float):  # a default, already in seconds
-        return value
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", str(value).strip())
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", str(value).strip(), re.ASCII)
     if not found:
         raise ValueError("is no duration; write a number and ms, s or m, such as 300ms or 2s")
     seconds = float(found[1]) * UNITS[found[2]]

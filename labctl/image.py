@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl import __version__, base, places, wheels
-from labctl.engine import images
+from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
 from labctl.lock import alone
@@ -119,7 +119,7 @@ def ensure(
 
 def packages(connection: Connection, image: Image) -> list[str]:
     """Return the Debian packages in an image, each as `name version`, and the Python ones as `name==version`."""
-    listed = images.read_file(connection, image.tag, PACKAGES).decode().splitlines()
+    listed = once.read_file(connection, image.tag, PACKAGES).decode().splitlines()
     locked = (sources() / "requirements.txt").read_text().splitlines()
     return listed + [line.split()[0] for line in locked if "==" in line and not line.startswith((" ", "#"))]
 
@@ -187,7 +187,7 @@ def _build_layer(
 
 def _python_of(connection: Connection, tools: Layer) -> wheels.Python:
     """Ask the image with the tools which Python it has."""
-    ran = images.run_once(connection, tools.tag, ["python3", "-c", wheels.ASK], purpose="ask for its Python")
+    ran = once.run_once(connection, tools.tag, ["python3", "-c", wheels.ASK], purpose="ask for its Python")
     return wheels.Python.parse(ran.output)
 
 

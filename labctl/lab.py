@@ -12,7 +12,7 @@ from typing import Any
 
 from labctl import subnets
 from labctl.actions import Action, Ask, Call, Configure, Proof, Until
-from labctl.errors import AgentRefused, EngineError, LabError, NotInPlace, Taken, UnknownName
+from labctl.errors import AgentRefused, EngineError, LabError, NotInPlace, Taken, UnknownName, indented
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
@@ -24,6 +24,7 @@ from labctl.waiting import poll
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 MOST_SUBNETS = 50  # tries before the pool is called exhausted
+LAST_LINES = 10  # of a service's output, quoted where it explains something
 CALLED = {
     "stop": "stopping",
     "start": "starting",
@@ -96,6 +97,22 @@ class Lab:
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container ended, or None while it runs."""
         return self._session.exits.of(container)
+
+    def lost_a_service(self) -> bool:
+        """Tell whether a service has ended otherwise than well."""
+        ends = (pod.exit() for pod in self.pods.values())
+        return any(end is not None and end.code != 0 for end in ends)
+
+    def last_words(self) -> str:
+        """Return, of every service that has ended, how it ended and what it printed last."""
+        words = []
+        for name, pod in self.pods.items():
+            end = pod.exit()
+            if end is not None:
+                memory = ", out of memory" if end.out_of_memory else ""
+                printed = indented("\n".join(pod.log().splitlines()[-LAST_LINES:]))
+                words.append(f"{name} ended with exit {end.code}{memory}. Its last output:\n{printed}")
+        return "\n".join(words)
 
     def _prove(self, action: Action, proof: Proof) -> None:
         seen = ""

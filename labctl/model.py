@@ -164,6 +164,7 @@ class Diagnosis:
     output: str
     judged: bool
     held: bool
+    by: str = ""  # what it was judged by: "shows …", "lacks …", "exits …"
     reason: str = ""
 
 

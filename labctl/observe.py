@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +22,7 @@ from labctl.scenario import DiagnosisStep, Expect, Scenario, filled
 BETWEEN = 0.2  # seconds between two observations of one phase
 COMMAND = "run"  # the name of the client that is the scenario's own command
 TOOL_TIMEOUT = 10.0
+MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 
 
 class Observer:
@@ -28,7 +30,7 @@ class Observer:
 
     def __init__(self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = ()) -> None:
         self.scenario = scenario
-        self._lab = lab
+        self.lab = lab
         self._journal = journal
         self._settings: dict[str, Any] = {
             name: getattr(scenario.client, name) for name in ("target", "timeout", "environment", "retry")
@@ -69,7 +71,7 @@ class Observer:
             self._apply(action)
 
     def _apply(self, action: Action) -> None:
-        self._lab.apply(action)
+        self.lab.apply(action)
         for step in action.steps():
             if isinstance(step, Configure):
                 self._settings |= step.changes
@@ -93,20 +95,25 @@ class Observer:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
         if any(action.kind == "hold" for action in triggers):
             for host in {action.subject for action in triggers if action.kind == "hold"}:
-                self._lab.carry_out(Ask(host, "release", of="clients"))
+                self.lab.carry_out(Ask(host, "release", of="clients"))
         expect = self.scenario.expect if self.phase.broken and not healed else None
         findings = tuple(finding for one in tries for finding in judge(one, expect))
         observation = Observation(at, tries, findings)
         self.observations.append(observation)
         return observation
 
-    def observe_until(self, *, within: float, successes: int, healed: bool = False) -> None:
-        """Observe until as many in a row as asked are as expected; those still going at the deadline may end."""
+    def observe_until(
+        self, *, within: float, successes: int, healed: bool = False, hopeless: Callable[[], bool] = bool
+    ) -> None:
+        """Observe until as many in a row as asked are as expected; those still going at the deadline may end.
+
+        Stops sooner where it is `hopeless`.
+        """
         deadline = time.monotonic() + within
         row = 0
         while row < successes:
             row = row + 1 if self.observe(healed=healed).held else 0
-            if row == 0 and time.monotonic() > deadline:
+            if row == 0 and (time.monotonic() > deadline or hopeless()):
                 return
             if row == 0:
                 self._pause()
@@ -141,7 +148,7 @@ class Observer:
     def _try(self, client: str) -> Try:
         retry = self._settings["retry"]
         timeout = float(self._settings["timeout"])
-        program = self._lab.pod(self.scenario.client.host).clients
+        program = self.lab.pod(self.scenario.client.host).clients
         if program is None:
             raise LabError(f"{self.scenario.client.host!r} runs no clients.")
         patience = 2 * timeout + (retry.for_ if retry else 0) + TOOL_TIMEOUT
@@ -161,7 +168,7 @@ class Observer:
 
     def _command(self) -> Try:
         command = self.scenario.client.run or ""
-        ran = self._lab.execute(self.scenario.client.host, argv(command), self._settings["environment"])
+        ran = self.lab.execute(self.scenario.client.host, argv(command), self._settings["environment"])
         number = errno_in(ran.output) if ran.exit_code else None
         outcome = Outcome.OK if ran.exit_code == 0 else Outcome(BY_ERRNO.get(number or 0, "protocol-error"))
         lines = ran.output.strip().splitlines()
@@ -185,30 +192,29 @@ class Observer:
     def _diagnose(self, step: DiagnosisStep) -> Diagnosis:
         if step.log is not None:
             host, command, code = step.log, f"docker compose logs {step.log}", None
-            output = self._lab.pod(step.log).log()
+            output = self.lab.pod(step.log).log()
         else:
             host = step.host or self.scenario.client.host
             command_line = filled(step.run or "", self._settings["target"])
             command = typed(command_line)
             with self._journal.timed(f"{command} on {host}", LABCTL):
                 if step.place == "tools":
-                    ran = self._lab.tool(host, argv(command_line), TOOL_TIMEOUT)
+                    ran = self.lab.tool(host, argv(command_line), TOOL_TIMEOUT)
                 else:
-                    ran = self._lab.execute(host, argv(command_line))
+                    ran = self.lab.execute(host, argv(command_line))
             output, code = ran.output, ran.exit_code
-        reasons = list(_unmet(step, output, code))
-        if not step.judges:
-            return Diagnosis(command, host, output, judged=False, held=True)
-        if self.phase.broken:
-            return Diagnosis(command, host, output, judged=True, held=not reasons, reason="; ".join(reasons))
-        return Diagnosis(
-            command,
-            host,
-            output,
-            judged=True,
-            held=bool(reasons),
-            reason="" if reasons else "it shows the cause here too",
-        )
+        reasons = _unmet(step, output, code)
+        if self.phase.broken or not step.judges:
+            held, reason = not reasons, "; ".join(reasons)
+        else:
+            held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
+        return Diagnosis(command, host, output, judged=step.judges, held=held, by=_criteria(step), reason=reason)
+
+
+def _criteria(step: DiagnosisStep) -> str:
+    """Return what a step is judged by, in the words of the scenario."""
+    asked = (("shows", step.shows), ("lacks", step.lacks), ("exits", step.exits))
+    return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
 
 
 def _unmet(step: DiagnosisStep, output: str, code: int | None) -> Sequence[str]:
@@ -228,7 +234,8 @@ def judge(one: Try, expect: Expect | None) -> Sequence[Finding]:
     What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
     """
     outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
-    seen = one.outcome.value + (f" ({one.says})" if one.says else "")
+    says = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
+    seen = one.outcome.value + (f" ({says})" if says else "")
     findings = [Finding(f"{one.client} should come to {outcome.value}", one.outcome == outcome, f"it came to {seen}")]
     if expect is None or one.client in expect.clients:
         return findings

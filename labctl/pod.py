@@ -19,6 +19,7 @@ from labctl.waiting import poll
 from labctl.wire import Program
 
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
+TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
 MOST_LOG = 200_000  # characters of a service's output that are kept
 CAPABILITIES = ("NET_ADMIN", "NET_RAW")
 
@@ -77,7 +78,7 @@ class Pod:
         spec = ContainerSpec(
             name=self.name,
             image=self._session.image,
-            command=["agent"],
+            command=["agent", f"{TIME_TO_LIVE:g}"],
             labels={**self._labels, ROLE: SANDBOX},
             user="0",
             hostname=self.host,

@@ -101,9 +101,11 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
     scenario = observer.scenario
 
     with _phase(Phase.HEALTHY, phases, journal, observer) as healthy:
-        healthy.observe_until(within=HEALTHY_WITHIN, successes=1)
+        healthy.observe_until(within=HEALTHY_WITHIN, successes=1, hopeless=healthy.lab.lost_a_service)
         if not healthy.held:
-            raise Ended(Verdict.INCONCLUSIVE, f"the stack was not healthy: {healthy.mismatch}")
+            raise Ended(
+                Verdict.INCONCLUSIVE, f"the stack was not healthy: {healthy.mismatch}", healthy.lab.last_words()
+            )
         healthy.diagnose()
 
     with _phase(Phase.FAULTED, phases, journal, observer) as faulted:

@@ -34,7 +34,7 @@ CAUSES = {
 }
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 PLACEHOLDERS = ("client.target.host", "client.target.port")
-NOT_JUDGED_YET = {
+NOT_JUDGED_YET: Mapping[documents.Path, str] = {
     ("expect", "packets"): "packets are captured, but not judged yet",
     ("expect", "counters"): "counters are not judged yet",
     ("client", "connection"): "connections kept over phases are not supported yet",
@@ -185,23 +185,19 @@ def load(file: Path) -> Loaded:
     Raises Mistakes with everything that is wrong in either, UsageError where a file cannot be read.
     """
     document = documents.read(file)
-    mistakes: list[Mistake] = []
+    mistakes = list(_check(document))
     stack_file, on = None, None
     try:
         stack_file, on = _stack(document, file)
     except Mistakes as error:
         mistakes += error.mistakes
-    known = {tag: [*kind.model_fields, "with"] for tag, kind in _TAGS.items()}
     context = {} if on is None else {HOSTS: on.services}
     try:
-        scenario = documents.parse(Scenario, document, known=known, context=context)
+        scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)
     except Mistakes as error:
         raise Mistakes([*mistakes, *error.mistakes]) from error
-    if stack_file is None or on is None:
+    if stack_file is None or on is None or mistakes:
         raise Mistakes(mistakes)
-    problems = list(_check(scenario, document))
-    if problems:
-        raise Mistakes(problems)
     return Loaded(scenario, on, file, stack_file)
 
 
@@ -240,26 +236,26 @@ def everything(folder: Path = Path("scenarios")) -> dict[str, Path]:
     return found | {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def _check(scenario: Scenario, document: Document) -> Iterator[Mistake]:
+def _check(document: Document) -> Iterator[Mistake]:
     """Yield what no field can see alone."""
-    if scenario.name != Path(document.file).stem:
-        yield document.mistake(("name",), f"the name {scenario.name!r} is not the file's.")
-    for path, why in NOT_JUDGED_YET.items():
-        if path in document.values:
-            yield document.mistake(path, f"{why}.", "Leave the key out.", at_key=True)
-    yield from _check_lists(scenario, document)
+    if not isinstance(document.value, dict):
+        return
+    name = document.value.get("name")
+    if isinstance(name, str) and name != Path(document.file).stem:
+        yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
+    for path in document.keys:
+        match path:
+            case ("fault" | "fix", int(), "after"):
+                yield document.mistake(path, "only a trigger's step can wait with `after`.", at_key=True)
+            case (_, int(), "client", "connection"):
+                yield _not_judged_yet(document, path, ("client", "connection"))
+            case _ if path in NOT_JUDGED_YET:
+                yield _not_judged_yet(document, path, path)
     yield from _check_placeholders(document, document.value, ())
 
 
-def _check_lists(scenario: Scenario, document: Document) -> Iterator[Mistake]:
-    for part in ("fault", "fix"):
-        for index, action in enumerate(getattr(scenario, part)):
-            if action.after is not None:
-                yield document.mistake(
-                    (part, index, "after"), "only a trigger's step can wait with `after`.", at_key=True
-                )
-            if getattr(getattr(action, "client", None), "connection", None) == "kept":
-                yield document.mistake((part, index), f"{NOT_JUDGED_YET['client', 'connection']}.")
+def _not_judged_yet(document: Document, path: documents.Path, key: documents.Path) -> Mistake:
+    return document.mistake(path, f"{NOT_JUDGED_YET[key]}.", "Leave the key out.", at_key=True)
 
 
 def _check_placeholders(document: Document, value: Any, path: documents.Path) -> Iterator[Mistake]:

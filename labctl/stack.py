@@ -6,7 +6,9 @@ lists by appending, but command, entrypoint and a health check's test are replac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +22,7 @@ from labctl.fields import Command, Duration, Name, Text, Written
 from labctl.places import installed
 
 OWN_IMAGE = "labctl"  # in a stack: the image that labctl builds
+INTERPOLATION = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{|[A-Za-z_])")
 REPLACED = {"command", "entrypoint", "test"}
 SYSCTLS = {  # what a stack may set; all of them live in the host's own network namespace
     "net.core.somaxconn",
@@ -203,16 +206,13 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
 
     Raises Mistakes, each at its place in the file where it was written.
     """
-    refused = list(_refused(document, document.value, ()))
+    refused = [*_refused(document, document.value, ()), *_interpolations(document, document.value, ())]
     if override is not None:
-        refused += _refused(scenario, override, ("override",))
+        refused += [*_refused(scenario, override, ("override",)), *_interpolations(scenario, override, ("override",))]
     if refused:
         raise Mistakes(refused)
-    if override is None:
-        merged = document
-    else:
-        keys, values = ({**getattr(document, part)} for part in ("keys", "values"))
-        merged = Document(document.file, merge(document.value, override), keys, values)
+    value = document.value if override is None else merge(document.value, override)
+    merged = dataclasses.replace(document, value=_unescaped(value))
     try:
         stack = documents.parse(Stack, merged)
     except Mistakes as error:
@@ -226,6 +226,25 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     if problems:
         raise Mistakes(problems)
     return stack
+
+
+def _interpolations(document: Document, value: Any, path: documents.Path) -> Iterator[Mistake]:
+    """Yield every place that Compose would fill from the environment: a lab takes nothing from its surroundings."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _interpolations(document, inner, (*path, key))
+    elif isinstance(value, str) and INTERPOLATION.search(value):
+        wrong = f"{value!r} asks for a variable of the environment, and a lab takes nothing from its surroundings."
+        yield document.mistake(path, wrong, "Write $$ for a dollar sign.")
+
+
+def _unescaped(value: Any) -> Any:
+    """Return a document with Compose's $$ as the dollar sign that it stands for."""
+    if isinstance(value, dict):
+        return {key: _unescaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_unescaped(inner) for inner in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
 
 
 def _refused(document: Document, value: Any, path: documents.Path) -> Sequence[Mistake]:

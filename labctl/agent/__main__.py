@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,12 @@ from labctl.agent.sockets import listeners
 
 
 def main() -> None:
-    """Serve until the stream ends; then the kernel ends the rest of this PID namespace."""
+    """Serve until the stream ends or the time to live (the first argument, in seconds) is over.
+
+    Then the kernel ends the rest of this PID namespace.
+    """
+    if len(sys.argv) > 1:
+        threading.Timer(float(sys.argv[1]), os._exit, [0]).start()
     lines = Lines()
     children = Children()
     resolver = Resolver()

@@ -57,7 +57,7 @@ def command(
             if not quietly:
                 listeners.append(show)
             options = Options(
-                clients=clients, runs=Path(".labctl", "runs"), listeners=tuple(listeners), keep=_keeper(keep, out)
+                clients=clients, runs=Path(".labctl", "runs"), listeners=tuple(listeners), keep=_keeper(keep, out, show)
             )
             if quietly:
                 result = run(one, session, options)
@@ -89,13 +89,14 @@ def _dry_run(chosen: list[Any]) -> int:
     return os.EX_OK
 
 
-def _keeper(keep: str, out: Any) -> Any:
+def _keeper(keep: str, out: Any, show: Any) -> Any:
     if keep == "never":
         return None
 
     def wait(lab: Any, verdict: Verdict) -> None:
         if keep == "on-failure" and verdict is Verdict.PASSED:
             return
+        show.rest()
         out.print("The lab is kept. Look around in it, in another terminal:")
         for name, pod in lab.pods.items():
             out.print(f"  docker exec -it {pod.name} sh   # the tools of {name}", soft_wrap=True, highlight=False)

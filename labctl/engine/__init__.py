@@ -3,6 +3,7 @@
 translate.py    docker's errors, made ours at one door
 connection.py   finding an engine that answers
 images.py       pull, import, build
+once.py         a command in a container of its own
 containers.py   containers and networks, as a lab wants them
 stream.py       attached standard streams
 events.py       how containers ended

@@ -1,19 +1,13 @@
-"""Images on an engine: looked up, pulled, imported, built; and one-off containers made from them.
-
-Everything made here carries labels under `labctl.`, and a one-off container is removed however its work ends.
-"""
+"""Images on an engine: looked up, pulled, imported, built. What labctl makes carries labels under `labctl.`."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import secrets
-import tarfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +15,6 @@ from typing import IO, Any
 from labctl.engine.connection import Connection
 from labctl.engine.translate import refusal, translated
 from labctl.errors import EngineError, HostError, NotThere, indented
-from labctl.model import Ran
 
 Progress = Callable[[str], None]
 
@@ -69,7 +62,7 @@ def find(connection: Connection, reference: str) -> Stored | None:
     """Return the image, or None where the engine does not have it. One request, about 3 ms."""
     try:
         with translated(f"look up the image {reference}"):
-            seen = connection.api.inspect_image(reference)
+            seen: Mapping[str, Any] = connection.api.inspect_image(reference)  # type: ignore[no-untyped-call]  # by its stubs
     except NotThere:
         return None
     return Stored(
@@ -178,77 +171,6 @@ def build(
 
 class StreamStopped(EngineError):
     """The engine ended a stream of progress with an error."""
-
-
-@contextmanager
-def one_off(connection: Connection, image: str, purpose: str, **settings: Any) -> Iterator[str]:
-    """Create a container, not started, for as long as the block lasts; yields its id."""
-    labels = {"labctl.session": f"once-{secrets.token_hex(4)}", "labctl.once": purpose}
-    with translated(f"create a container to {purpose}"):
-        made = connection.api.create_container(image, labels=labels, **settings)
-    try:
-        yield made["Id"]
-    finally:
-        with suppress(NotThere), translated(f"remove the container made to {purpose}"):
-            connection.api.remove_container(made["Id"], force=True, v=True)
-
-
-def run_once(
-    connection: Connection,
-    image: str,
-    argv: Sequence[str],
-    *,
-    purpose: str,
-    timeout: float = 30.0,
-    user: str | None = None,
-    capabilities: Sequence[str] = (),
-    sysctls: Mapping[str, str] | None = None,
-) -> Ran:
-    """Run a command to its end in a container of its own that has no network, and return what it printed.
-
-    `timeout` is in seconds; a command that takes longer is ended, and its exit code is None.
-    """
-    api = connection.api
-    host_config = api.create_host_config(
-        network_mode="none",
-        cap_drop=["ALL"],
-        cap_add=list(capabilities),
-        security_opt=["no-new-privileges"],
-        sysctls=dict(sysctls or {}),
-        pids_limit=256,
-        log_config={"type": "json-file"},
-    )
-    settings = {"command": list(argv), "entrypoint": "", "host_config": host_config, "user": user}
-    with one_off(connection, image, purpose, **settings) as container, translated(purpose):
-        began = time.monotonic()
-        api.start(container)
-        code = _exit_code(connection, container, timeout)
-        seconds = time.monotonic() - began
-        stdout = api.logs(container, stdout=True, stderr=False)
-        stderr = api.logs(container, stdout=False, stderr=True)
-    return Ran(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"), seconds)
-
-
-def read_file(connection: Connection, image: str, path: str) -> bytes:
-    """Return the content of one file in an image, about 50 ms. Raises NotThere where there is none."""
-    with one_off(connection, image, f"read {path}", command=["true"]) as container:
-        with translated(f"read {path} in {image}"):
-            chunks, _ = connection.api.get_archive(container, path)
-            archive = io.BytesIO(b"".join(chunks))
-        with tarfile.open(fileobj=archive) as members:
-            member = members.extractfile(members.getmembers()[0])
-            return member.read() if member else b""
-
-
-def _exit_code(connection: Connection, container: str, timeout: float) -> int | None:
-    """Wait for a container's end and return its exit code, or None where the time is up."""
-    import requests
-
-    try:
-        return int(connection.api.wait(container, timeout=timeout)["StatusCode"])
-    except (requests.Timeout, requests.ConnectionError):  # the SDK raises either, by transport
-        connection.api.kill(container)
-        return None
 
 
 def _present(connection: Connection, reference: str) -> Stored:

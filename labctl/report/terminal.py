@@ -50,6 +50,11 @@ class Terminal:
             self._status = status if self._console.is_terminal else None
             yield
 
+    def rest(self) -> None:
+        """Show nothing in motion any more: somebody is asked something."""
+        if self._status:
+            self._status.stop()
+
     def __call__(self, event: Event) -> None:
         """Take one event of the journal."""
         if event.kind == PHASE and self._status:
@@ -81,10 +86,10 @@ class Terminal:
                 self._line("  " + plain(one.says))
 
     def _diagnosis(self, step: Diagnosis) -> None:
-        self._line(f"what shows the cause, on {step.host}:" if step.judged else f"seen on {step.host}:")
+        self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")
         self._line("$ " + plain(step.command), style="cyan")
         lines = plain(step.output).rstrip().splitlines()
-        for line in lines[:MOST_LINES]:
+        for line in lines[:MOST_LINES] or ["(nothing)"]:
             self._line("  " + line)
         if len(lines) > MOST_LINES:
             self._line(f"  … {len(lines) - MOST_LINES} more lines in result.json")
