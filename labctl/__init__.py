@@ -15,6 +15,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     fields       the kinds of values that people write
     documents    YAML files, with the line and column of everything in them
     actions      what can be done to a lab
+    compose      a Compose document before it is read: refused, escaped, merged
     stack        Compose files, read into hosts and networks
     abilities    what some kernels can and others cannot
     scenario     scenario files, read into frozen values

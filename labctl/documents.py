@@ -131,7 +131,7 @@ def parse(
 ) -> M:
     """Read a document's value into a model.
 
-    `known` names, by discriminator tag, the keys known there; `context` is for the fields' validators. Raises Mistakes
+    `tags` names the model that each discriminator's tag stands for; `context` is for the fields' validators. Raises Mistakes
     with all that is wrong.
     """
     if not isinstance(document.value, dict):

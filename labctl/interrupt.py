@@ -28,11 +28,9 @@ def stoppable(left: Callable[[], Leftovers]) -> Iterator[None]:
         heard.append(number)
         if len(heard) == 1:
             raise Interrupted(f"stopped by {signal.Signals(number).name}; everything was removed.")
-        names: list[str] = []
+        shown = "what the engine does not tell"
         with suppress(LabctlError):
-            found = left()
-            names = [*found.containers.values(), *found.networks.values()]
-        shown = ", ".join(names) or "nothing that answers"
+            shown = str(left()) or "nothing"
         sys.stderr.write(
             f"\nlabctl: stopped while removing. Left: {shown}.\n"
             "The watchdog goes on removing them for a minute; `labctl clean` removes what it does not reach.\n"

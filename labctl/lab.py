@@ -16,7 +16,7 @@ from labctl.errors import AgentRefused, EngineError, LabError, NotInPlace, Taken
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
-from labctl.pod import SANDBOX_STARTS, Pod
+from labctl.pod import SANDBOX_STARTS, Place, Pod
 from labctl.session import Session
 from labctl.stack import Stack
 from labctl.sweep import RUN, SCENARIO, sweep
@@ -202,11 +202,14 @@ def deployed(stack: Stack, scenario: str, client: str, session: Session, journal
         undo.callback(_remove, session, run, journal)
         with journal.timed("making the network", DOCKER):
             network, subnet = _network(session, f"labctl-{run}", labels)
-        addresses = _addresses(stack, subnet)
-        pods = {
-            name: Pod(name, service, addresses[name], network, f"labctl-{run}-{name}", labels, session)
-            for name, service in stack.services.items()
-        }
+        hosts = _addresses(stack, subnet)
+        addresses = {name: hosts[host] for name, host in stack.names().items()}
+        volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
+        pods = {}
+        for host, service in stack.services.items():
+            files = {path: stack.configs[name].content for name, path in service.configs.items()}
+            place = Place(f"labctl-{run}-{host}", network, hosts[host], labels, files, volumes)
+            pods[host] = Pod(host, service, place, session)
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         for pod in pods.values():
             undo.callback(pod.close)
@@ -234,8 +237,7 @@ def _remove(session: Session, run: str, journal: Journal) -> None:
     with journal.timed("removing everything", DOCKER):
         left = sweep(session.containers, f"{RUN}={run}")
     if left:
-        names = ", ".join([*left.containers.values(), *left.networks.values()])
-        raise EngineError(f"the engine did not remove {names}.", todo="`labctl clean` tries again.")
+        raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
 
 
 def _network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.containers import ContainerSpec
@@ -22,6 +23,18 @@ SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said
 TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
 MOST_LOG = 200_000  # characters of a service's output that are kept
 CAPABILITIES = ("NET_ADMIN", "NET_RAW")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a host is: the name of its containers, its network and address, its files by path, the lab's volumes."""
+
+    name: str
+    network: str
+    address: str
+    labels: Mapping[str, str]
+    files: Mapping[str, str]
+    volumes: Mapping[str, str]
 
 
 class Output:
@@ -43,22 +56,16 @@ class Pod:
         self,
         host: str,
         settings: Service,
-        address: str,
-        network: str,
-        name: str,
-        labels: Mapping[str, str],
+        place: Place,
         session: Session,
     ) -> None:
         self.host = host
         self.settings = settings
-        self.address = address
+        self.place = place
         self.clients: Program | None = None
         self.service = ""
         self.outputs: list[Output] = []  # of each container that ran the service, the newest last
         self._current = settings  # as the last recreate left them
-        self._network = network
-        self.name = name
-        self._labels = labels
         self._session = session
         self._sandbox = ""
         self._agent: Program | None = None
@@ -76,14 +83,14 @@ class Pod:
     def begin_sandbox(self, addresses: Mapping[str, str]) -> None:
         """Make and start the sandbox, wait for its agent, and give it the lab's names."""
         spec = ContainerSpec(
-            name=self.name,
+            name=self.place.name,
             image=self._session.image,
             command=["agent", f"{TIME_TO_LIVE:g}"],
-            labels={**self._labels, ROLE: SANDBOX},
+            labels={**self.place.labels, ROLE: SANDBOX},
             user="0",
             hostname=self.host,
-            network=self._network,
-            address=self.address,
+            network=self.place.network,
+            address=self.place.address,
             aliases=[self.host],
             capabilities=CAPABILITIES,
             sysctls=self.settings.sysctls,
@@ -169,11 +176,11 @@ class Pod:
     def _create(self, role: str, settings: Service, *, writes: bool) -> str:
         own = settings.image == OWN_IMAGE
         spec = ContainerSpec(
-            name=f"{self.name}-{role}-{next(self._numbers)}",
+            name=f"{self.place.name}-{role}-{next(self._numbers)}",
             image=self._session.image if own else settings.image,
             command=argv(settings.command) if settings.command is not None else None,
             entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
-            labels={**self._labels, ROLE: role},
+            labels={**self.place.labels, ROLE: role},
             environment=settings.environment,
             user=settings.user,
             joins=self._sandbox,
@@ -181,10 +188,14 @@ class Pod:
             ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
             memory=settings.mem_limit,
             tmpfs=settings.tmpfs,
+            volumes={self.place.volumes[volume]: path for volume, path in settings.volumes.items()},
             healthcheck=_health(settings),
             writes=writes,
         )
-        return self._session.containers.create(spec)
+        container = self._session.containers.create(spec)
+        if role == "service" and self.place.files:
+            self._session.containers.put(container, self.place.files)
+        return container
 
     def _attach_program(self, container: str) -> Program:
         stream = Stream(self._session.connection, container, writes=True)

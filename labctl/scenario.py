@@ -40,7 +40,7 @@ NOT_JUDGED_YET: Mapping[documents.Path, str] = {
     ("client", "connection"): "connections kept over phases are not supported yet",
 }
 
-actions.load()
+actions.discover()
 _TAGS = {f"action {key}": kind for key, kind in actions.registry.items()}
 
 

@@ -1,29 +1,27 @@
-"""Stacks: Compose files in a declared subset, read into services on networks.
+"""Stacks: Compose files in a declared subset, read into services on a network.
 
-A key outside the subset is refused by name. What a scenario overrides is merged by Compose's rules: mappings by key,
-lists by appending, but command, entrypoint and a health check's test are replaced.
+A key outside the subset is refused by name.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import BeforeValidator, Field
 
-from labctl import documents
+from labctl import compose, documents
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName
 from labctl.fields import Command, Duration, Name, Text, Written
 from labctl.places import installed
 
 OWN_IMAGE = "labctl"  # in a stack: the image that labctl builds
-INTERPOLATION = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{|[A-Za-z_])")
-REPLACED = {"command", "entrypoint", "test"}
+KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 SYSCTLS = {  # what a stack may set; all of them live in the host's own network namespace
     "net.core.somaxconn",
     "net.ipv4.icmp_ratelimit",
@@ -41,25 +39,6 @@ SYSCTLS = {  # what a stack may set; all of them live in the host's own network 
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
 }
-REFUSED = {
-    "privileged": "A lab's containers have no rights beyond their own namespaces.",
-    "network_mode": "Every service gets a host of its own on the lab's network.",
-    "pid": "Every service gets a PID namespace of its own.",
-    "ipc": "No namespace is shared with the machine.",
-    "cap_add": "Only labctl's own actions change a network; a service holds no extra capability.",
-    "security_opt": "Security options stay as labctl sets them.",
-    "devices": "No device of the machine enters a lab.",
-    "volumes_from": "Use a named volume.",
-    "ports": "Lab networks are internal; nothing is published to the machine.",
-    "env_file": "Write the variables under `environment`: a lab takes nothing from its surroundings.",
-}
-
-
-def _mapping(value: Any) -> Any:
-    """Read Compose's list form, `- KEY=value`, as a mapping."""
-    if isinstance(value, list) and all(isinstance(item, str) and "=" in item for item in value):
-        return dict(item.split("=", 1) for item in value)
-    return value
 
 
 def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
@@ -85,13 +64,34 @@ def _limit(value: Any) -> Any:
     return {"soft": value, "hard": value} if isinstance(value, int) else value
 
 
+def _configs(value: Any) -> Any:
+    """Read `- name` and `- {source, target}` as the path inside, by name."""
+    if not isinstance(value, list):
+        return value
+    entries = [{"source": one} if isinstance(one, str) else one for one in value]
+    if not all(isinstance(one, dict) and set(one) <= {"source", "target"} and "source" in one for one in entries):
+        raise ValueError("is a list of names, or of `source` and `target`")
+    return {one["source"]: one.get("target", f"/{one['source']}") for one in entries}
+
+
+def _volumes(value: Any) -> Any:
+    """Read `- name:/path` as the path inside, by name; a path of the machine is refused."""
+    if not isinstance(value, list):
+        return value
+    for one in value:
+        if not isinstance(one, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*:/[^:]*", one):
+            raise ValueError(f"only named volumes may be mounted, as in data:/var/lib/data; {one!r} is none")
+    return dict(one.split(":", 1) for one in value)
+
+
 def _networks(value: Any) -> Any:
     if isinstance(value, list):
         return {name: {} for name in value}
     return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
 
 
-Variables = Annotated[dict[str, Text], BeforeValidator(_mapping)]
+Variables = Annotated[dict[str, Text], BeforeValidator(compose.as_mapping)]
+Inside = Annotated[str, pydantic.StringConstraints(pattern=r"^/[^:\x00]*$")]  # an absolute path in a container
 Size = Annotated[int, BeforeValidator(_bytes)]
 
 
@@ -139,8 +139,10 @@ class Service(Written):
         BeforeValidator(lambda value: {name: {} for name in value} if isinstance(value, list) else value),
     ] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
-    tmpfs: tuple[str, ...] = ()
-    sysctls: Annotated[dict[str, Text], BeforeValidator(_mapping), pydantic.AfterValidator(_allowed)] = Field(
+    configs: Annotated[dict[Name, Inside], BeforeValidator(_configs)] = Field(default_factory=dict)
+    volumes: Annotated[dict[Name, Inside], BeforeValidator(_volumes)] = Field(default_factory=dict)
+    tmpfs: tuple[Inside, ...] = ()
+    sysctls: Annotated[dict[str, Text], BeforeValidator(compose.as_mapping), pydantic.AfterValidator(_allowed)] = Field(
         default_factory=dict
     )
     ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
@@ -159,6 +161,16 @@ class Network(Written):
     internal: Literal[True] = True
 
 
+class Config(Written):
+    """A file of a stack, written out in it."""
+
+    content: str
+
+
+class Volume(Written):
+    """A volume that lives as long as the lab."""
+
+
 class Stack(Written):
     """A Compose file."""
 
@@ -167,6 +179,18 @@ class Stack(Written):
     networks: Annotated[dict[Name, Network], BeforeValidator(_networks)] = Field(
         default_factory=lambda: {"default": Network()}
     )
+    configs: dict[Name, Config] = Field(default_factory=dict)
+    volumes: Annotated[dict[Name, Volume], BeforeValidator(_networks)] = Field(default_factory=dict)
+
+    def names(self) -> dict[str, str]:
+        """Return every name that a host is known by, and the host: its own, and its aliases."""
+        aliases = {
+            alias: name
+            for name, service in self.services.items()
+            for attachment in service.networks.values()
+            for alias in attachment.aliases
+        }
+        return aliases | {name: name for name in self.services}
 
     def hosts_in_order(self) -> list[list[str]]:
         """Return the services in groups: each waits only for services of the groups before it."""
@@ -206,13 +230,11 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
 
     Raises Mistakes, each at its place in the file where it was written.
     """
-    refused = [*_refused(document, document.value, ()), *_interpolations(document, document.value, ())]
+    compose.check(document, document.value, ())
     if override is not None:
-        refused += [*_refused(scenario, override, ("override",)), *_interpolations(scenario, override, ("override",))]
-    if refused:
-        raise Mistakes(refused)
-    value = document.value if override is None else merge(document.value, override)
-    merged = dataclasses.replace(document, value=_unescaped(value))
+        compose.check(scenario, override, ("override",))
+    value = document.value if override is None else compose.merge(document.value, override)
+    merged = dataclasses.replace(document, value=compose.unescaped(value))
     try:
         stack = documents.parse(Stack, merged)
     except Mistakes as error:
@@ -228,70 +250,25 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     return stack
 
 
-def _interpolations(document: Document, value: Any, path: documents.Path) -> Iterator[Mistake]:
-    """Yield every place that Compose would fill from the environment: a lab takes nothing from its surroundings."""
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _interpolations(document, inner, (*path, key))
-    elif isinstance(value, str) and INTERPOLATION.search(value):
-        wrong = f"{value!r} asks for a variable of the environment, and a lab takes nothing from its surroundings."
-        yield document.mistake(path, wrong, "Write $$ for a dollar sign.")
-
-
-def _unescaped(value: Any) -> Any:
-    """Return a document with Compose's $$ as the dollar sign that it stands for."""
-    if isinstance(value, dict):
-        return {key: _unescaped(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_unescaped(inner) for inner in value]
-    return value.replace("$$", "$") if isinstance(value, str) else value
-
-
-def _refused(document: Document, value: Any, path: documents.Path) -> Sequence[Mistake]:
-    services = value.get("services") if isinstance(value, dict) else None
-    if not isinstance(services, dict):
-        return []
-    return [
-        document.mistake((*path, "services", name, key), f"{key!r} is refused in a stack.", REFUSED[key], at_key=True)
-        for name, service in services.items()
-        if isinstance(service, dict)
-        for key in service
-        if key in REFUSED
-    ]
-
-
-def _references(stack: Stack, document: Document) -> Sequence[Mistake]:
-    problems = []
+def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
+    """Yield every name in a stack that stands for nothing."""
+    known = {
+        "networks": {*stack.networks, "default"},
+        "depends_on": set(stack.services),
+        "configs": set(stack.configs),
+        "volumes": set(stack.volumes),
+    }
     for name, service in stack.services.items():
-        here: documents.Path = ("services", name)
-        problems += [
-            document.mistake((*here, "networks", network), f"there is no network called {network!r} in this stack.")
-            for network in service.networks
-            if network not in stack.networks and network != "default"
-        ]
-        problems += [
-            document.mistake((*here, "depends_on", other), f"there is no service called {other!r} in this stack.")
-            for other in service.depends_on
-            if other not in stack.services
-        ]
-        if len(service.networks) != 1:
-            problems.append(document.mistake((*here, "networks"), "a host is on exactly one network in this version."))
-    if not problems:
-        try:
-            stack.hosts_in_order()
-        except ValueError as error:
-            problems.append(document.mistake(("services",), f"{error}."))
-    return problems
-
-
-def merge(below: Any, above: Any, key: str = "") -> Any:
-    """Merge two Compose documents; `above` is the later file."""
-    below, above = (
-        _mapping(below) if key == "environment" else below,
-        _mapping(above) if key == "environment" else above,
-    )
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {name: merge(below.get(name), above.get(name, below.get(name)), name) for name in {**below, **above}}
-    if isinstance(below, list) and isinstance(above, list) and key not in REPLACED:
-        return [*below, *(item for item in above if item not in below)]
-    return above
+        for key, names in known.items():
+            for used in getattr(service, key):
+                if used not in names:
+                    wrong = f"there is no {KINDS[key]} called {used!r} in this stack."
+                    yield document.mistake(("services", name, key), wrong)
+    if len({tuple(sorted(service.networks)) for service in stack.services.values()}) > 1 or any(
+        len(service.networks) != 1 for service in stack.services.values()
+    ):
+        yield document.mistake(("networks",), "all hosts of a stack are on one network.")
+    try:
+        stack.hosts_in_order()
+    except ValueError as error:
+        yield document.mistake(("services",), f"{error}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +26,13 @@ class Leftovers:
 
     containers: Mapping[str, str]
     networks: Mapping[str, str]
+    volumes: Sequence[str]
 
     def __bool__(self) -> bool:
-        return bool(self.containers or self.networks)
+        return bool(self.containers or self.networks or self.volumes)
+
+    def __str__(self) -> str:
+        return ", ".join([*self.containers.values(), *self.networks.values(), *self.volumes])
 
 
 def look(containers: Containers, label: str) -> Leftovers:
@@ -36,6 +40,7 @@ def look(containers: Containers, label: str) -> Leftovers:
     return Leftovers(
         {one["Id"]: (one["Names"] or [one["Id"]])[0].lstrip("/") for one in containers.labelled(label)},
         {one["Id"]: one["Name"] for one in containers.labelled_networks(label)},
+        containers.labelled_volumes(label),
     )
 
 
@@ -66,6 +71,8 @@ def _remove(containers: Containers, left: Leftovers) -> None:
             pool.submit(_quietly, containers.remove, container)
     for network in left.networks:
         _quietly(containers.remove_network, network)
+    for volume in left.volumes:
+        _quietly(containers.remove_volume, volume)
 
 
 def _quietly(remove: Any, thing: str) -> None:

@@ -104,7 +104,7 @@ class Action(Written):
         raise NotImplementedError
 
 
-def load() -> Mapping[str, type[Action]]:
+def discover() -> Mapping[str, type[Action]]:
     """Load every family and every plugin; one that fails is named in `broken_plugins`, the rest works."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{FAMILIES}.{module.name}")

@@ -10,7 +10,7 @@ from labctl.errors import EngineError
 @click.command(epilog="Example: labctl clean")
 @click.option("--all", "everything", is_flag=True, help="Also what belongs to runs that still live.")
 def command(everything: bool) -> None:
-    """Remove containers and networks that carry labctl's labels and belong to no living run."""
+    """Remove containers, networks and volumes that carry labctl's labels and belong to no living run."""
     from labctl.engine.connection import connect
     from labctl.engine.containers import Containers
     from labctl.sweep import SESSION, dead_sessions, look, sweep
@@ -22,7 +22,6 @@ def command(everything: bool) -> None:
         found = look(containers, label)
         left = sweep(containers, label)
         if left:
-            names = ", ".join([*left.containers.values(), *left.networks.values()])
-            raise EngineError(f"the engine did not remove {names}.", todo="See its log, then `labctl clean` again.")
-        removed += len(found.containers) + len(found.networks)
-    click.echo(f"removed {removed} containers and networks" if removed else "nothing was left behind")
+            raise EngineError(f"the engine did not remove {left}.", todo="See its log, then `labctl clean` again.")
+        removed += len(found.containers) + len(found.networks) + len(found.volumes)
+    click.echo(f"removed {removed} containers, networks and volumes" if removed else "nothing was left behind")

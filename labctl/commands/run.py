@@ -99,7 +99,7 @@ def _keeper(keep: str, out: Any, show: Any) -> Any:
         show.rest()
         out.print("The lab is kept. Look around in it, in another terminal:")
         for name, pod in lab.pods.items():
-            out.print(f"  docker exec -it {pod.name} sh   # the tools of {name}", soft_wrap=True, highlight=False)
+            out.print(f"  docker exec -it {pod.place.name} sh   # the tools of {name}", soft_wrap=True, highlight=False)
         out.input("Press Enter to remove it. ")
 
     return wait

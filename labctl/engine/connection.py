@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +177,8 @@ def connect(environment: Mapping[str, str] = os.environ) -> Connection:
 
 def knock(candidate: Candidate) -> Connection | str:
     """Return the engine at an address, or the words that say why there is none."""
-    if candidate.socket is not None and not os.path.exists(candidate.socket):  # noqa: PTH110 - a closed folder is no error
-        return "there is no such socket"
+    if candidate.socket is not None and (why := _closed(candidate.socket)):
+        return why
     import docker
     from docker.errors import DockerException
 
@@ -218,6 +219,19 @@ def silence(tried: list[tuple[Candidate, str]]) -> EngineUnavailable:
         undo = "unset DOCKER_HOST" if source == "DOCKER_HOST" else "run `docker context use default`"
         todo = f"Start the engine there, or {undo} to let labctl look for another."
     return EngineUnavailable("no Docker Engine answers. Tried:\n" + "\n".join(lines), means=means, todo=todo)
+
+
+def _closed(path: Path) -> str:
+    """Return why nobody answers at a Unix socket, or nothing where somebody does; the SDK need not be loaded for that."""
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(PATIENCE)
+        try:
+            knocking.connect(str(path))
+        except FileNotFoundError:
+            return "there is no such socket"
+        except OSError as error:
+            return reason(error)
+    return ""
 
 
 def _tls(candidate: Candidate) -> TLSConfig | bool:

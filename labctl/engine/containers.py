@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,22 @@ class Containers:
             )
         return str(made["Id"])
 
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> str:
+        """Make a named volume and return its name."""
+        with translated(f"make the volume {name}"):
+            return str(self._api.create_volume(name, labels=dict(labels))["Name"])
+
+    def remove_volume(self, volume: str) -> None:
+        """Remove a volume that no container uses; one that is gone is no error."""
+        with suppress(NotThere), translated("remove a volume"):
+            self._api.remove_volume(volume)
+
+    def labelled_volumes(self, label: str) -> list[str]:
+        """Return the names of all volumes with a label."""
+        with translated("list volumes"):
+            found = self._api.volumes(filters={"label": [label]})["Volumes"] or []
+        return [str(volume["Name"]) for volume in found]
+
     def remove_network(self, network: str, seconds: float = 10) -> None:
         """Remove a network, waiting while containers that are going still hold it."""
         for attempt in tenacity.Retrying(
@@ -82,7 +98,7 @@ class Containers:
             stop=tenacity.stop_after_delay(seconds),
             reraise=True,
         ):
-            with attempt, contextlib.suppress(NotThere), translated("remove a network"):
+            with attempt, suppress(NotThere), translated("remove a network"):
                 self._api.remove_network(network)
 
     def create(self, spec: ContainerSpec) -> str:
