@@ -14,7 +14,7 @@ ABILITIES = {  # a shell line that works where the ability is there, and undoes 
     "nft": "nft list tables",
     "conntrack": "iptables -w -N labctl && iptables -w -A labctl -m conntrack --ctstate NEW; s=$?;"
     " iptables -w -F labctl; iptables -w -X labctl; exit $s",
-    "statistic": "iptables -w -N labctl && iptables -w -A labctl -m statistic --mode nth --every 2; s=$?;"
+    "statistic": "iptables -w -N labctl && iptables -w -A labctl -m statistic --mode nth --every 2 --packet 0; s=$?;"
     " iptables -w -F labctl; iptables -w -X labctl; exit $s",
     "netem": "tc qdisc add dev lo root netem delay 1ms && tc qdisc del dev lo root",
     "tbf": "tc qdisc add dev lo root tbf rate 1mbit burst 3000 latency 1s && tc qdisc del dev lo root",

@@ -131,8 +131,8 @@ def parse(
 ) -> M:
     """Read a document's value into a model.
 
-    `tags` names the model that each discriminator's tag stands for; `context` is for the fields' validators. Raises Mistakes
-    with all that is wrong.
+    `tags` names the model that each discriminator's tag stands for; `context` is for the fields' validators.
+    Raises Mistakes with all that is wrong.
     """
     if not isinstance(document.value, dict):
         raise Mistakes([document.mistake((), "this file must be a mapping of keys to values.")])

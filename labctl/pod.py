@@ -10,7 +10,7 @@ from typing import Any
 
 from labctl.engine.containers import ContainerSpec
 from labctl.engine.stream import Stream
-from labctl.errors import LabError
+from labctl.errors import LabError, NotThere
 from labctl.fields import Command, argv
 from labctl.model import Exit
 from labctl.session import Session
@@ -192,7 +192,11 @@ class Pod:
             healthcheck=_health(settings),
             writes=writes,
         )
-        container = self._session.containers.create(spec)
+        try:
+            container = self._session.containers.create(spec)
+        except NotThere as error:
+            error.todo = f"If the image is missing: docker pull {spec.image}. labctl pulls none for a stack by itself."
+            raise
         if role == "service" and self.place.files:
             self._session.containers.put(container, self.place.files)
         return container

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -32,6 +33,9 @@ class Ask:
     of: str = "agent"  # or "clients"
     exits: int | None = 0  # for `run`: the exit code that means it worked, None where any does
 
+    def __str__(self) -> str:
+        return f"the {self.of} of {self.host}: {self.do} {_listed(self.arguments)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -41,12 +45,18 @@ class Call:
     service: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"the engine: {self.verb} {self.service} {_listed(self.arguments)}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Configure:
     """A change of the client's own settings, from then on."""
 
     changes: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"the client's settings: {_listed(self.changes)}"
 
 
 Step = Ask | Call | Configure
@@ -58,6 +68,12 @@ class Proof:
 
     claim: str
     step: Ask | Call
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    """Write a step's arguments in a line, those that say nothing left out."""
+    shown = {key: shlex.join(value) if key == "argv" else value for key, value in arguments.items()}
+    return ", ".join(f"{key} {value}" for key, value in shown.items() if value not in (None, {}, []))
 
 
 class Until(Written):

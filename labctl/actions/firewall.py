@@ -28,20 +28,23 @@ class Iptables(Action, key="iptables"):
     def _one_of_both(self) -> Self:
         if (self.rule is None) == (self.delete is None):
             raise ValueError("iptables takes either `rule` (to insert) or `delete`")
-        if len(self._words()) < 2:  # noqa: PLR2004 - a chain and something after it
+        _, chain, specification = self._parts()
+        if not specification or chain.startswith("-") or chain == "iptables":
             raise ValueError("a rule is a chain and a match or target, such as INPUT -p tcp --dport 8080 -j DROP")
         return self
 
-    def _words(self) -> list[str]:
+    def _parts(self) -> tuple[list[str], str, list[str]]:
+        """Return the option that names a table, the chain, and the rest."""
         try:
-            return shlex.split(self.rule or self.delete or "")
+            words = shlex.split(self.rule or self.delete or "")
         except ValueError as error:
             raise ValueError(f"the rule cannot be split into words: {error}") from error
+        table = words[:2] if words[:1] == ["-t"] else []
+        chain, *specification = words[len(table) :] or [""]
+        return table, chain, specification
 
     def _argv(self, letter: str, *position: str) -> list[str]:
-        words = self._words()
-        table = words[:2] if words[0] == "-t" else []
-        chain, *specification = words[len(table) :]
+        table, chain, specification = self._parts()
         return ["iptables", "-w", *table, letter, chain, *position, *specification]
 
     def steps(self) -> Sequence[Step]:

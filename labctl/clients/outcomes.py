@@ -118,8 +118,10 @@ def _outcome(errors: list[BaseException], number: int | None) -> str:
 
 
 def errno_in(text: str) -> int | None:
-    """Return the errno whose wording (strerror(3)) a command printed, or None."""
-    return next((number for number in BY_ERRNO if os.strerror(number) in text), None)
+    """Return the errno whose wording (strerror(3)) a command printed last, or None; some contain another's wording."""
+    wording = {number: os.strerror(number) for number in BY_ERRNO}
+    printed = (number for number, words in wording.items() if words in text)
+    return max(printed, key=lambda number: (text.rfind(wording[number]), len(wording[number])), default=None)
 
 
 def type_name(error: BaseException) -> str:

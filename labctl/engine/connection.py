@@ -222,7 +222,7 @@ def silence(tried: list[tuple[Candidate, str]]) -> EngineUnavailable:
 
 
 def _closed(path: Path) -> str:
-    """Return why nobody answers at a Unix socket, or nothing where somebody does; the SDK need not be loaded for that."""
+    """Return why nobody listens at a Unix socket, or nothing where somebody does, without loading the SDK."""
     with socket.socket(socket.AF_UNIX) as knocking:
         knocking.settimeout(PATIENCE)
         try:

@@ -120,7 +120,8 @@ def import_tarball(
 ) -> Stored:
     """Make an image of one layer from a file system in a tar archive; `changes` are Dockerfile instructions."""
     repository, _, name = repository_and_tag.rpartition(":")
-    written = [*changes, *(f"LABEL {key}={json.dumps(value)}" for key, value in labels.items())]
+    quoted = {key: json.dumps(value).replace("$", "\\$") for key, value in labels.items()}  # $ names a variable there
+    written = [*changes, *(f"LABEL {key}={value}" for key, value in quoted.items())]
     parameters = {"fromSrc": "-", "repo": repository, "tag": name, "changes": written}
     doing = f"import {repository_and_tag}"
     with tarball.open("rb") as content:

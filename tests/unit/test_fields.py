@@ -78,7 +78,8 @@ def test_targets_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["server:8080", "ftp://server/", "tcp://server", "http://", "http://:80", "http://a:99999/", "http://[::", ""]
+    "written",
+    ["server:8080", "ftp://server/", "tcp://server", "http://", "http://:80", "http://a:99999/", "http://[::", ""],
 )
 def test_what_is_no_target_is_refused(written: str) -> None:
     with pytest.raises(pydantic.ValidationError):

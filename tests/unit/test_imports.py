@@ -59,9 +59,7 @@ def test_docker_is_imported_in_the_engine_folder_only(file: Path) -> None:
     assert part_of(file) == "engine" or "docker" not in foreign
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if shown(file).startswith(INSIDE_HOSTS)], ids=shown
-)
+@pytest.mark.parametrize("file", [file for file in FILES if shown(file).startswith(INSIDE_HOSTS)], ids=shown)
 def test_what_runs_inside_a_host_needs_the_standard_library_only(file: Path) -> None:
     roots = {name.split(".")[0] for name in imports(file)}
     assert roots <= sys.stdlib_module_names | {"labctl"}

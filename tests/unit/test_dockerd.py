@@ -1,0 +1,46 @@
+"""When labctl may start an engine of its own; that it does is tested in tests/engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labctl import debian, dockerd
+from labctl.errors import EngineUnavailable
+
+
+def refuse(question: str) -> bool:
+    raise AssertionError(question)
+
+
+def test_an_engine_that_the_user_chose_is_not_replaced_by_one_of_labctls(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    with pytest.raises(EngineUnavailable, match="DOCKER_HOST"):
+        dockerd.start(environment, progress=print, confirm=refuse)
+    assert not list(tmp_path.iterdir())
+
+
+def test_everything_of_the_private_engine_lies_in_its_folder(tmp_path: Path) -> None:
+    private = dockerd.Private.of({"LABCTL_STATE": str(tmp_path)})
+    for path in (private.settings, private.pid_file, private.socket, private.log, private.data, private.run):
+        assert path.is_relative_to(tmp_path / "engine")
+
+
+def test_stopping_what_never_ran_changes_nothing(tmp_path: Path) -> None:
+    assert dockerd.stop({"LABCTL_STATE": str(tmp_path)}, progress=print) is False
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pid_file_that_names_another_process_is_seen_through(tmp_path: Path) -> None:
+    private = dockerd.Private.of({"LABCTL_STATE": str(tmp_path)})
+    private.folder.mkdir()
+    private.pid_file.write_text("1")
+    assert private.process() is None
+    assert private.orphans() == []
+
+
+def test_what_is_installed_for_a_missing_program_is_named_for_each() -> None:
+    assert "docker.io" in dockerd.PACKAGES["dockerd"]
+    assert dockerd.PACKAGES["iptables"] == ["iptables"]
+    assert debian.program("no-such-program-anywhere") is None

@@ -1,0 +1,78 @@
+"""The journal: in order, on disk as it happens, and the last runs kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labctl.journal import DOCKER, KEPT, NOTE, Event, Journal, new_folder
+from labctl.model import Outcome, Result, Verdict
+
+RESULT = Result("1", "a", "A", "firewall", Verdict.PASSED, "because", "", 1.0, ())
+
+
+def lines(journal: Journal) -> list[str]:
+    return [json.loads(line)["text"] for line in (journal.folder / "journal.jsonl").read_text().splitlines()]
+
+
+def test_an_event_is_on_disk_before_anybody_hears_of_it(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+    journal = Journal(tmp_path / "run", (lambda event: seen.append(lines(journal)),))
+    journal.note(NOTE, "one")
+    journal.note(NOTE, "two")
+    journal.conclude(RESULT)
+    assert seen == [["one"], ["one", "two"]]
+
+
+def test_every_listener_hears_every_event(tmp_path: Path) -> None:
+    first: list[Event] = []
+    second: list[Event] = []
+    journal = Journal(tmp_path / "run", (first.append, second.append))
+    journal.note(NOTE, "one", detail=7)
+    journal.conclude(RESULT)
+    assert first == second == journal.events
+    assert first[0].details == {"detail": 7}
+
+
+def test_what_is_timed_is_written_also_when_it_fails(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run")
+    with pytest.raises(ZeroDivisionError), journal.timed("dividing", DOCKER):
+        _ = 1 / 0
+    journal.conclude(RESULT)
+    [event] = journal.events
+    assert (event.text, event.kind) == ("dividing", DOCKER)
+    assert 0 <= event.at <= event.at + event.seconds <= journal.now
+
+
+def test_the_result_is_written_as_json(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run")
+    journal.conclude(RESULT)
+    written = json.loads((journal.folder / "result.json").read_text())
+    assert written["verdict"] == "passed"
+    assert written["reason"] == "because"
+
+
+def test_what_happens_after_the_end_is_heard_and_does_no_harm(tmp_path: Path) -> None:
+    """A try that was cut off with its lab may still report."""
+    journal = Journal(tmp_path / "run")
+    journal.conclude(RESULT)
+    journal.note(NOTE, "late", outcome=Outcome.OK)
+    assert lines(journal) == []
+    assert [event.text for event in journal.events] == ["late"]
+
+
+def test_the_oldest_runs_make_room(tmp_path: Path) -> None:
+    for number in range(KEPT + 5):
+        (tmp_path / f"2026-{number:03}").mkdir()
+    folder = new_folder(tmp_path, "server-down")
+    folder.mkdir()
+    assert folder.name.endswith("-server-down")
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert len(kept) == KEPT
+    assert kept[0] == "2026-006"
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert len({new_folder(tmp_path, "a") for _ in range(20)}) == 20

@@ -1,0 +1,72 @@
+"""Judging one try against what is expected of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labctl.model import Outcome, Stage, Try
+from labctl.observe import judge
+from labctl.scenario import Expect
+
+REFUSED = Try("socket", "1", Outcome.REFUSED, Stage.CONNECT, 0.01, "ECONNREFUSED", 111)
+TIMED_OUT = Try("socket", "1", Outcome.TIMED_OUT, Stage.CONNECT, 2.0)
+OK = Try("socket", "1", Outcome.OK, None, 0.01)
+COMMAND = Try("curl", "1", Outcome.REFUSED, None, 0.01, exit_code=7, says="curl: (7)")
+
+
+def expect(**written: Any) -> Expect:
+    return Expect.model_validate(written)
+
+
+def wrong(one: Try, expected: Expect | None) -> list[str]:
+    """Return what is held against a try."""
+    return [f"{finding.claim}, {finding.seen}" for finding in judge(one, expected) if not finding.held]
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (OK, None),
+        (REFUSED, expect(outcome="refused")),
+        (REFUSED, expect(outcome="refused", errno="ECONNREFUSED", stage="connect", within="1s")),
+        (TIMED_OUT, expect(outcome="timed-out", stage="connect", after="1.9s", within="3s")),
+        (OK, expect(outcome="refused", errno="ECONNREFUSED", clients={"socket": "ok"})),
+        (COMMAND, expect(outcome="refused", errno="ECONNREFUSED", stage="connect")),
+    ],
+)
+def test_what_is_as_expected_holds(one: Try, expected: Expect | None) -> None:
+    assert wrong(one, expected) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "expected", "told"),
+    [
+        (REFUSED, None, "socket should come to ok, it came to refused"),
+        (OK, expect(outcome="refused"), "socket should come to refused, it came to ok"),
+        (REFUSED, expect(outcome="refused", errno="ECONNRESET"), "socket should give ECONNRESET, gave ECONNREFUSED"),
+        (TIMED_OUT, expect(outcome="timed-out", errno="ETIMEDOUT"), "socket should give ETIMEDOUT, gave None"),
+        (REFUSED, expect(outcome="refused", stage="receive"), "socket should fail at receive, it failed at connect"),
+        (TIMED_OUT, expect(outcome="timed-out", within="1s"), "socket should fail within 1 s, it took 2.000 s"),
+        (REFUSED, expect(outcome="refused", after="1s"), "socket should fail no sooner than 1 s, it took 0.010 s"),
+        (REFUSED, expect(outcome="refused", clients={"socket": "ok"}), "socket should come to ok, it came to refused"),
+    ],
+)
+def test_what_is_otherwise_is_told_in_a_sentence(one: Try, expected: Expect | None, told: str) -> None:
+    assert wrong(one, expected) == [told]
+
+
+def test_everything_that_is_wrong_is_told() -> None:
+    assert len(wrong(REFUSED, expect(outcome="reset", errno="ECONNRESET", stage="receive", after="1s"))) == 4
+
+
+def test_what_a_command_hides_is_not_held_against_it_but_what_it_tells_is() -> None:
+    told = Try("curl", "1", Outcome.REFUSED, Stage.CONNECT, 0.01, "ECONNREFUSED", 111, exit_code=7)
+    assert wrong(COMMAND, expect(outcome="refused", errno="ECONNRESET")) == []
+    assert wrong(told, expect(outcome="refused", errno="ECONNRESET")) != []
+
+
+def test_what_the_user_reads_is_in_the_finding() -> None:
+    [finding] = judge(COMMAND, None)
+    assert finding.seen == "it came to refused (curl: (7))"

@@ -1,0 +1,199 @@
+"""Stacks: the declared subset of Compose, its merge rules, and what is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl import documents, stack
+from labctl.compose import REFUSED, merge
+from labctl.documents import Document
+from labctl.errors import Mistakes, UnknownName
+from labctl.places import installed
+from labctl.stack import Stack
+
+ON_DISK = sorted(installed("compose").glob("*.yaml"))
+NOTHING = Document("scenario.yaml", {})
+
+
+def parsed(folder: Path, text: str, override: Any = None) -> Stack:
+    file = folder / "stack.yaml"
+    file.write_text(text)
+    scenario = Document("scenario.yaml", {"override": override}, {}, {("override",): (9, 3)})
+    return stack.parse(documents.read(file, "stack.yaml"), override, scenario)
+
+
+def mistakes(folder: Path, text: str, override: Any = None) -> list[str]:
+    with pytest.raises(Mistakes) as caught:
+        parsed(folder, text, override)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("file", ON_DISK, ids=lambda file: file.stem)
+def test_every_stack_on_disk_parses(file: Path) -> None:
+    read = stack.parse(documents.read(file), None, NOTHING)
+    assert read.name == file.stem
+    assert sorted(name for group in read.hosts_in_order() for name in group) == sorted(read.services)
+
+
+WHOLE = """
+services:
+  web:
+    image: nginx:1
+    command: [nginx, -g, daemon off;]
+    entrypoint: /start
+    environment: [HOST=0.0.0.0, PORT=8080]
+    user: "1000"
+    depends_on: {database: {condition: service_healthy}}
+    tmpfs: [/run]
+    sysctls: {net.core.somaxconn: 128}
+    ulimits: {nofile: 64}
+    mem_limit: 64m
+    extra_hosts: {old: 192.0.2.1}
+  database:
+    image: redis
+    networks: [default]
+    healthcheck: {test: redis-cli ping, interval: 1s, timeout: 1s, retries: 3}
+networks:
+  default:
+"""
+
+
+def test_the_subset_is_read(tmp_path: Path) -> None:
+    read = parsed(tmp_path, WHOLE)
+    web = read.services["web"]
+    assert web.environment == {"HOST": "0.0.0.0", "PORT": "8080"}
+    assert web.sysctls == {"net.core.somaxconn": "128"}
+    assert web.mem_limit == 64 << 20
+    assert (web.ulimits["nofile"].soft, web.ulimits["nofile"].hard) == (64, 64)
+    assert read.hosts_in_order() == [["database"], ["web"]]
+
+
+@pytest.mark.parametrize("key", sorted(REFUSED))
+def test_a_key_that_would_open_the_lab_is_refused_by_name_with_the_reason(tmp_path: Path, key: str) -> None:
+    told = mistakes(tmp_path, f"services:\n  web:\n    image: x\n    {key}: yes\n")
+    assert told == [f"stack.yaml:4:5: {key!r} is refused in a stack. {REFUSED[key]}"]
+
+
+@pytest.mark.parametrize("key", sorted(REFUSED))
+def test_an_override_opens_nothing_either(tmp_path: Path, key: str) -> None:
+    [told] = mistakes(tmp_path, "services:\n  web: {image: x}\n", {"services": {"web": {key: True}}})
+    assert told == f"scenario.yaml:9:3: {key!r} is refused in a stack. {REFUSED[key]}"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("imagge: x", "stack.yaml:3:5: unknown key 'imagge'. Did you mean 'image'?"),
+        ("image: x\n    sysctls: {kernel.panic: 1}", "the sysctl kernel.panic may not be set here"),
+        ("image: x\n    mem_limit: much", "is no size"),
+        ("image: x\n    mem_limit: 1k", "is outside of 8m to 4g"),
+        ("image: x\n    depends_on: [nobody]", "stack.yaml:4:17: there is no service called 'nobody' in this stack."),
+        ("image: x\n    networks: [elsewhere]", "stack.yaml:4:15: there is no network called 'elsewhere'"),
+        ("image: x\n    networks: []", "all hosts of a stack are on one network."),
+        ("image: x\n    volumes: ['/:/host']", "only named volumes may be mounted"),
+    ],
+)
+def test_a_mistake_in_a_stack_is_told_at_its_place(tmp_path: Path, line: str, told: str) -> None:
+    assert any(told in one for one in mistakes(tmp_path, f"services:\n  web:\n    {line}\n"))
+
+
+def test_networks_are_internal(tmp_path: Path) -> None:
+    [told] = mistakes(tmp_path, "services: {a: {image: x}}\nnetworks: {default: {internal: false}}\n")
+    assert told.startswith("stack.yaml:2:32: ")
+
+
+def test_services_that_wait_for_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
+    text = "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [c]}\n  c: {image: x, depends_on: [a]}\n"
+    assert mistakes(tmp_path, text) == ["stack.yaml:2:3: services wait for each other in a circle."]
+
+
+def test_a_service_waits_for_those_it_depends_on_and_for_no_other(tmp_path: Path) -> None:
+    text = "services:\n  a: {image: x}\n  b: {image: x, depends_on: [a]}\n  c: {image: x}\n  d: {image: x, depends_on: [b, c]}\n"
+    order = parsed(tmp_path, text).hosts_in_order()
+    assert order == [["a", "c"], ["b"], ["d"]]
+
+
+def test_what_an_override_breaks_is_told_as_such(tmp_path: Path) -> None:
+    [told] = mistakes(tmp_path, "services:\n  web: {image: x}\n", {"services": {"web": {"usr": "1"}}})
+    assert "unknown key 'usr'. Did you mean 'user'? (as changed by the scenario's override)" in told
+
+
+def test_an_override_is_merged_by_the_rules_of_compose(tmp_path: Path) -> None:
+    changes = {"environment": {"PORT": 9090}, "command": ["other"], "tmpfs": ["/tmp"], "mem_limit": "128m"}  # noqa: S108
+    web = parsed(tmp_path, WHOLE, {"services": {"web": changes}}).services["web"]
+    assert web.environment == {"HOST": "0.0.0.0", "PORT": "9090"}
+    assert web.command == ["other"]
+    assert web.tmpfs == ("/run", "/tmp")  # noqa: S108
+    assert web.mem_limit == 128 << 20
+    assert web.user == "1000"
+
+
+def test_an_unknown_stack_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName) as caught:
+        stack.find("piar", tmp_path)
+    assert "pair" in caught.value.near
+
+
+def test_a_stack_of_the_scenario_s_own_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("services: {a: {image: x}}\n")
+    assert stack.find("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
+    with pytest.raises(UnknownName, match=r"Did you mean mine\.yaml\?"):
+        stack.find("./mien.yaml", tmp_path)
+
+
+NAMES = st.sampled_from("abc")
+SERVICES = st.dictionaries(
+    NAMES,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "environment": st.dictionaries(NAMES, NAMES) | st.lists(NAMES.map(lambda name: f"{name}=1"), unique=True),
+            "command": st.lists(NAMES),
+            "tmpfs": st.lists(NAMES, unique=True),
+            "image": NAMES,
+        },
+    ),
+)
+COMPOSED = st.fixed_dictionaries({}, optional={"services": SERVICES})
+
+
+def normal(document: Any) -> Any:
+    """Write every environment as a mapping, as a stack does when it is read."""
+    services = document.get("services", {}).items()
+    mappings = {
+        name: dict(item.split("=") for item in service["environment"])
+        for name, service in services
+        if isinstance(service.get("environment"), list)
+    }
+    return {
+        "services": {
+            name: {**service, **({"environment": mappings[name]} if name in mappings else {})}
+            for name, service in services
+        }
+    }
+
+
+@given(COMPOSED, COMPOSED, COMPOSED)
+def test_merging_three_files_does_not_depend_on_which_two_are_merged_first(a: Any, b: Any, c: Any) -> None:
+    assert normal(merge(merge(a, b), c)) == normal(merge(a, merge(b, c)))
+
+
+@given(COMPOSED)
+def test_merging_a_file_onto_itself_or_onto_nothing_changes_nothing(a: Any) -> None:
+    assert normal(merge(a, a)) == normal(merge({}, a)) == normal(merge(a, {})) == normal(a)
+
+
+@given(COMPOSED, COMPOSED)
+def test_the_later_file_wins_and_nothing_else_is_lost(below: Any, above: Any) -> None:
+    merged = merge(below, above).get("services", {})
+    later, earlier = above.get("services", {}), below.get("services", {})
+    assert merged.keys() == later.keys() | earlier.keys()
+    for name, service in merged.items():
+        for key in ("command", "image"):
+            first, second = earlier.get(name, {}), later.get(name, {})
+            assert service.get(key) == second.get(key, first.get(key))
