@@ -23,7 +23,7 @@ matrix: engine  ## run every scenario
 	@$(LABCTL) matrix $(ARGS)
 
 test: engine image  ## all tests, those on the engine too
-	@$(VENV)/bin/pytest $(ARGS)
+	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest $(ARGS)
 
 check: venv  ## what needs no engine: style, types, unit tests
 	@$(VENV)/bin/ruff check

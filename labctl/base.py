@@ -121,7 +121,7 @@ def package_tag() -> str:
 
 def _arguments(suite: str) -> list[str]:
     """Return mmdebstrap's arguments; the certificates let apt in the image use sources over https."""
-    return ["--quiet", "--variant=minbase", "--include=ca-certificates", suite]
+    return ["--variant=minbase", "--include=ca-certificates", suite]
 
 
 def _debootstrap(suite: str, sources: list[str], tarball: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
@@ -68,9 +68,10 @@ class Program:
             self._printed = (self._printed + output.decode(errors="replace"))[-KEPT_OUTPUT:]
             return
         self._partial += output
-        *lines, rest = self._partial.split(b"\n")
-        self._partial = bytearray(rest)
-        if len(rest) > MOST_REPLY:
+        lines: list[bytearray] = []
+        if b"\n" in output:  # a large reply comes in hundreds of frames; only its last is worth a look at all of it
+            *lines, self._partial = self._partial.split(b"\n")
+        if len(self._partial) > MOST_REPLY:
             self._lose("it sent a reply without an end")
         for line in lines:
             self._on_line(bytes(line))
@@ -79,13 +80,14 @@ class Program:
         try:
             reply = json.loads(line)
             number = reply["id"]
+            refused = None if "ok" in reply else AgentRefused(self.host, "do what it was asked", str(reply["error"]))
             with self._lock:
                 answer = self.hello if number is None else self._waiting.pop(number)
-            if "ok" in reply:
-                answer.set_result(reply["ok"])
+            if refused:
+                answer.set_exception(refused)
             else:
-                answer.set_exception(AgentRefused(self.host, "do what it was asked", str(reply["error"])))
-        except (ValueError, KeyError, TypeError):
+                answer.set_result(reply["ok"])
+        except (ValueError, KeyError, TypeError, InvalidStateError):
             self._printed = (self._printed + line.decode(errors="replace"))[-KEPT_OUTPUT:]
             self._lose("it sent something that is no reply")
 

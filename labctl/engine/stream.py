@@ -41,6 +41,9 @@ class Stream:
             while True:
                 number, length = HEADER.unpack(self._exactly(HEADER.size))
                 on_output(number, self._exactly(length))
+        with self._lock, contextlib.suppress(OSError):  # closed here only: a number in use by recv() must not be reused
+            self._keep.close()
+            self._socket.close()
         on_end()
 
     def _exactly(self, length: int) -> bytes:
@@ -61,5 +64,3 @@ class Stream:
         """End both directions: the program inside sees the end of its input."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._keep.close()

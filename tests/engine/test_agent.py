@@ -1,0 +1,137 @@
+"""The agent in a real sandbox: overlapping requests, large replies, deadlines, orphans, and its own death."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from labctl.errors import AgentLost, AgentRefused
+from labctl.lab import Lab
+from labctl.model import Ran
+from labctl.session import Session
+from labctl.waiting import poll
+
+from engine.conftest import Deploy
+
+MOST_OUTPUT = 1 << 20  # bytes that the agent keeps of each stream of a command
+
+
+def shell(lab: Lab, line: str, *, host: str = "server", timeout: float = 5) -> Ran:
+    return lab.tool(host, ["sh", "-c", line], timeout)
+
+
+def test_a_command_is_run_with_its_output_and_exit_code(lab: Lab) -> None:
+    ran = shell(lab, "echo out; echo err >&2; exit 7")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (7, "out\n", "err\n")
+    assert shell(lab, "kill -9 $$").exit_code == -9
+
+
+def test_requests_overlap(lab: Lab) -> None:
+    """Forty commands of a quarter of a second each end together, and each reply goes to who asked."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(40) as pool:
+        ran = list(pool.map(lambda n: shell(lab, f"sleep 0.25; echo {n}"), range(40)))
+    assert [one.stdout for one in ran] == [f"{n}\n" for n in range(40)]
+    assert time.monotonic() - began < 4
+
+
+def test_many_small_requests_from_many_threads_are_all_answered(lab: Lab) -> None:
+    agent = lab.pod("server").agent
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: agent.ask("listeners", 5), range(200)))
+    assert all({"address": "0.0.0.0", "port": 8080, "waiting": 0} in answer for answer in answers)  # noqa: S104 - seen
+
+
+def test_a_reply_of_many_megabytes_comes_whole(lab: Lab) -> None:
+    """Each null byte takes six bytes of JSON: twelve megabytes in one line."""
+    ran = shell(lab, f"head -c {MOST_OUTPUT} /dev/zero; head -c {MOST_OUTPUT} /dev/zero >&2")
+    assert ran.stdout == ran.stderr == "\0" * MOST_OUTPUT
+
+
+def test_output_without_end_is_cut_and_does_not_fill_the_memory(lab: Lab) -> None:
+    ran = shell(lab, "yes | head -c 50000000")
+    assert (ran.exit_code, len(ran.stdout)) == (0, MOST_OUTPUT)
+
+
+def test_output_that_is_no_text_harms_nothing(lab: Lab) -> None:
+    ran = shell(lab, r"printf '\377\376\n{}'")
+    assert ran.stdout == "��\n{}"
+
+
+def test_a_command_that_outlives_its_deadline_is_killed_with_its_children(lab: Lab) -> None:
+    began = time.monotonic()
+    ran = shell(lab, "echo begun; sleep 4711 & sleep 4711", timeout=0.4)
+    assert (ran.exit_code, ran.stdout) == (None, "begun\n")
+    assert time.monotonic() - began < 3
+    poll(lambda: shell(lab, "pgrep -fx 'sleep 4711'").exit_code == 1, 2, "no child to be left")
+
+
+def test_orphans_are_reaped(lab: Lab) -> None:
+    """What a command leaves in the background is PID 1's to wait for (wait(2))."""
+    shell(lab, "for n in 1 2 3 4 5; do (sleep 0.05 &) >/dev/null 2>&1; done")
+    poll(
+        lambda: shell(lab, "ps -eo stat= | grep -c Z").stdout.strip() == "0" and not _sleeping(lab),
+        3,
+        "no zombie to be left",
+        last=lambda: shell(lab, "ps -ef").stdout,
+    )
+
+
+def _sleeping(lab: Lab) -> bool:
+    return shell(lab, "pgrep -fx 'sleep 0.05'").exit_code == 0
+
+
+def test_a_command_cannot_write_into_the_replies_or_read_the_requests(lab: Lab) -> None:
+    """Its input is empty and its output a pipe of its own."""
+    assert shell(lab, "cat; readlink /proc/self/fd/0").stdout == "/dev/null\n"
+    assert shell(lab, "ls /proc/self/fd | wc -l").stdout.strip() in ("3", "4")
+
+
+@pytest.mark.parametrize("argv", [["no-such-program"], ["/etc/passwd"], []])
+def test_a_command_that_cannot_be_started_says_why(lab: Lab, argv: list[str]) -> None:
+    with pytest.raises(AgentRefused, match="'server' could not "):
+        lab.tool("server", argv, 2)
+    assert shell(lab, "true").exit_code == 0
+
+
+def test_an_unknown_request_is_refused(lab: Lab) -> None:
+    with pytest.raises(AgentRefused, match="juggle"):
+        lab.pod("server").agent.ask("juggle", 2)
+
+
+def test_the_service_cannot_kill_the_agent(lab: Lab) -> None:
+    """PID 1 of a namespace takes no signal from inside it that it has no handler for (pid_namespaces(7))."""
+    for sign in ("KILL", "STOP", "TERM", "INT"):
+        lab.execute("server", ["sh", "-c", f"kill -{sign} 1"])
+        shell(lab, f"kill -{sign} 1")
+    assert shell(lab, "echo alive").stdout == "alive\n"
+
+
+GARBAGE = """
+import os
+for number in os.listdir("/proc/1/fd"):
+    flags = next(line for line in open(f"/proc/1/fdinfo/{number}") if line.startswith("flags"))
+    place = os.readlink(f"/proc/1/fd/{number}")
+    if int(flags.split()[1], 8) & 1 and place.startswith("pipe:") and place != os.readlink("/proc/1/fd/2"):
+        os.write(os.open(f"/proc/1/fd/{number}", os.O_WRONLY), b"Segmentation fault\\n")
+"""
+
+
+def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: Deploy, session: Session) -> None:
+    with deploy() as doomed, ThreadPoolExecutor(2) as pool:
+        waits = {host: pool.submit(shell, doomed, "sleep 20", host=host, timeout=20) for host in ("server", "client")}
+        shell(doomed, "echo the last words > /proc/1/fd/2")
+        poll(lambda: shell(doomed, "pgrep -fx 'sleep 20'").exit_code == 0, 3, "the command to run")
+        with pytest.raises(AgentLost, match="it sent something that is no reply") as nonsense:
+            doomed.tool("client", ["python3", "-c", GARBAGE], 5)
+        assert "Segmentation fault" in str(nonsense.value)
+        session.containers.kill(doomed.pod("server").name, "SIGKILL")
+        with pytest.raises(AgentLost, match="the agent of 'server' is gone: its stream ended") as dead:
+            waits["server"].result(5)
+        assert "the last words" in str(dead.value)
+        with pytest.raises(AgentLost, match="the agent of 'client' is gone"):
+            waits["client"].result(5)
+        with pytest.raises(AgentLost):
+            shell(doomed, "true")

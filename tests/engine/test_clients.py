@@ -1,0 +1,112 @@
+"""Every client on disk, against a real lab: what it reports is a try, and says what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from labctl.clients import names
+from labctl.errors import AgentRefused
+from labctl.lab import Lab
+from labctl.model import Outcome, Stage, Try
+
+TIMEOUT = 1.0
+
+
+def attempt(lab: Lab, client: str, target: str, **more: Any) -> Try:
+    program = lab.pod("client").clients
+    assert program is not None
+    asked = {"client": client, "target": target, "timeout": TIMEOUT, "environment": {}, "retry": None, **more}
+    return Try.parse(program.ask("try", 15, **asked))
+
+
+@pytest.fixture(scope="module")
+def known(lab: Lab) -> Mapping[str, Any]:
+    """Return what the clients' program says of each client."""
+    return lab.pod("client").clients_ready(10)
+
+
+def test_the_program_knows_every_client_on_disk(known: Mapping[str, Any]) -> None:
+    assert sorted(known) == names()
+
+
+@pytest.mark.parametrize("client", names())
+class TestClient:
+    """What holds for each of them."""
+
+    def test_a_server_that_answers_is_ok(self, lab: Lab, client: str, known: Mapping[str, Any]) -> None:
+        one = attempt(lab, client, "http://server:8080/")
+        assert (one.client, one.outcome, one.errno, one.chain) == (client, Outcome.OK, None, ())
+        assert one.version == known[client]["version"]
+        assert any(character.isdigit() for character in one.version)
+        assert 0 < one.seconds < TIMEOUT
+
+    def test_a_port_that_nobody_listens_on_is_refused(self, lab: Lab, client: str) -> None:
+        one = attempt(lab, client, "http://server:9/")
+        assert (one.outcome, one.errno, one.errno_number) == (Outcome.REFUSED, "ECONNREFUSED", 111)
+        assert one.stage in (Stage.CONNECT, None)
+        assert one.says
+        assert one.details
+        assert one.chain or one.exit_code is not None
+
+    def test_a_name_that_does_not_exist_is_a_name_error_and_soon(self, lab: Lab, client: str) -> None:
+        one = attempt(lab, client, "http://nowhere:8080/")
+        assert (one.outcome, one.errno) == (Outcome.NAME_ERROR, None)
+        assert one.stage in (Stage.RESOLVE, None)
+        assert one.seconds < 0.5
+
+    def test_a_host_that_is_silent_times_out_in_its_time(self, lab: Lab, client: str) -> None:
+        rule = ["INPUT", "-p", "tcp", "--dport", "7777", "-j", "DROP"]
+        assert lab.tool("server", ["iptables", "-w", "-A", *rule], 5).exit_code == 0
+        try:
+            one = attempt(lab, client, "http://server:7777/")
+        finally:
+            lab.tool("server", ["iptables", "-w", "-D", *rule], 5)
+        assert (one.outcome, one.stage) == (Outcome.TIMED_OUT, Stage.CONNECT)
+        assert TIMEOUT * 0.95 <= one.seconds < TIMEOUT + 0.5
+
+    def test_a_client_that_retries_goes_on_for_as_long_as_it_was_told(self, lab: Lab, client: str) -> None:
+        one = attempt(lab, client, "http://server:9/", retry={"every": 0.1, "for": 0.5})
+        assert one.outcome == Outcome.REFUSED
+        assert 0.4 <= one.seconds < 1.5
+
+
+def test_all_clients_at_once_do_not_disturb_each_other(lab: Lab) -> None:
+    wanted = [(client, port) for client in names() for port in (8080, 9)] * 5
+    with ThreadPoolExecutor(16) as pool:
+        tries = list(pool.map(lambda one: attempt(lab, one[0], f"http://server:{one[1]}/"), wanted))
+    for (client, port), one in zip(wanted, tries, strict=True):
+        assert (one.client, one.outcome) == (client, Outcome.OK if port == 8080 else Outcome.REFUSED)
+
+
+def test_an_unknown_client_is_refused_and_the_others_go_on(lab: Lab) -> None:
+    with pytest.raises(AgentRefused, match="nobody"):
+        attempt(lab, "nobody", "http://server:8080/")
+    assert attempt(lab, "socket", "tcp://server:8080").outcome == Outcome.OK
+
+
+def test_connections_are_held_until_they_are_released(lab: Lab) -> None:
+    program = lab.pod("client").clients
+    assert program is not None
+    held = program.ask("hold", 5, count=5, host="server", port=8080, timeout=1)
+    assert held == {"open": 5, "failures": []}
+    assert established(lab) == 5
+    program.ask("release", 5)
+    deadline = time.monotonic() + 2
+    while established(lab) and time.monotonic() < deadline:
+        pass
+    assert established(lab) == 0
+
+
+def established(lab: Lab) -> int:
+    told = lab.tool("client", ["ss", "-tnH", "state", "established", "dport", "=", ":8080"], 5).stdout
+    return len(told.splitlines())
+
+
+def test_no_client_leaves_a_zombie(lab: Lab) -> None:
+    attempt(lab, "curl", "http://server:9/")
+    assert lab.tool("client", ["sh", "-c", "ps -eo stat= | grep -c Z"], 5).stdout.strip() == "0"

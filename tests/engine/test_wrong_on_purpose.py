@@ -1,0 +1,215 @@
+"""Scenarios that are wrong on purpose never pass, and say why.
+
+Each is one of the scenarios on disk with something in it changed. All of them run at once when the first is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from labctl import scenario
+from labctl.model import Phase, Result, Verdict
+from labctl.places import installed
+from labctl.run import Options, run
+from labctl.session import Session
+
+AT_ONCE = 4
+yaml = YAML(typ="safe", pure=True)
+
+
+def fix_of(name: str) -> Any:
+    """Return the fix of another scenario."""
+    return yaml.load(installed("scenarios") / f"{name}.yaml")["fix"]
+
+
+NOTHING = [{"run": "true", "host": "server", "with": "tools"}]
+HEALS = "iptables -w -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; (sleep 0.7; iptables -w -D INPUT 1) >/dev/null 2>&1 &"  # noqa: E501 - a command line
+NEVER = {"listens": "0.0.0.0:1", "within": "500ms"}
+F, I = Verdict.FAILED, Verdict.INCONCLUSIVE  # noqa: E741 - for the table below
+
+# what is wrong: (the scenario it is made from, what is changed, the verdict, the phase that decides, what it says)
+WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
+    "a fault that does nothing": (
+        "server-down",
+        {"fault": NOTHING},
+        F,
+        Phase.FAULTED,
+        "the fault is in place, but curl should come to refused, but it came to ok",
+    ),
+    "a fix that fixes nothing": (
+        "server-down",
+        {"fix": NOTHING},
+        F,
+        Phase.FIXED,
+        "the fix does not mend it: curl should come to ok, but it came to refused",
+    ),
+    "a restart without the setting": (
+        "loopback-bind",
+        {"fix": [{"restart": "server", "until": {"listens": "127.0.0.1:8080"}}]},
+        F,
+        Phase.FIXED,
+        "the fix does not mend it",
+    ),
+    "a wrong outcome": (
+        "server-down",
+        {"expect": {"outcome": "timed-out"}},
+        F,
+        Phase.FAULTED,
+        "should come to timed-out, but it came to refused",
+    ),
+    "a wrong errno": (
+        "server-down",
+        {"expect": {"outcome": "refused", "errno": "ECONNRESET"}},
+        F,
+        Phase.FAULTED,
+        "should give ECONNRESET, but gave ECONNREFUSED",
+    ),
+    "a wrong stage": (
+        "server-down",
+        {"expect": {"outcome": "refused", "stage": "receive"}},
+        F,
+        Phase.FAULTED,
+        "should fail at receive, but it failed at connect",
+    ),
+    "a lower bound that is too high": (
+        "server-down",
+        {"expect": {"outcome": "refused", "after": "1s"}},
+        F,
+        Phase.FAULTED,
+        "should fail no sooner than 1 s",
+    ),
+    "a client of which something else is claimed": (
+        "server-down",
+        {"expect": {"outcome": "refused", "clients": {"curl": "ok"}}},
+        F,
+        Phase.FAULTED,
+        "curl should come to ok, but it came to refused",
+    ),
+    "the fix of another scenario, which does nothing here": (
+        "loopback-bind",
+        {"fix": fix_of("wrong-port")},
+        F,
+        Phase.FIXED,
+        "the fix does not mend it",
+    ),
+    "the fix of another scenario, which restarts the server": (
+        "firewall-drop",
+        {"fix": fix_of("server-down"), "recover": {"within": "1s"}},
+        F,
+        Phase.FIXED,
+        "the fix does not mend it",
+    ),
+    "the fix of another scenario, which cannot be applied": (
+        "server-down",
+        {"fix": fix_of("firewall-drop")},
+        F,
+        Phase.FIXED,
+        "the fix cannot be applied: 'server' could not run `iptables",
+    ),
+    "a diagnosis that holds in healthy too": (
+        "loopback-bind",
+        {"diagnose": [{"run": "ss -ltn", "host": "server", "with": "tools", "shows": ":8080"}]},
+        F,
+        Phase.HEALTHY,
+        "the diagnosis `ss -ltn` does not tell the healthy phase: it shows the cause here too",
+    ),
+    "a diagnosis that does not show the cause": (
+        "loopback-bind",
+        {"diagnose": [{"run": "ss -ltn", "host": "server", "with": "tools", "shows": r"127\.0\.0\.1:9090"}]},
+        F,
+        Phase.FAULTED,
+        "does not tell the faulted phase: it does not show",
+    ),
+    "a diagnosis that goes on when all is well": (
+        "loopback-bind",
+        {
+            "fix": [
+                {"recreate": "server", "until": {"listens": "0.0.0.0:8080"}},
+                {"run": "touch /var/tmp/fixed", "host": "server", "with": "tools"},
+            ],
+            "diagnose": [
+                {
+                    "run": "test -e /var/tmp/fixed || ss -ltn | grep -q '127.0.0.1:8080'",
+                    "host": "server",
+                    "with": "tools",
+                    "exits": 0,
+                }
+            ],
+        },
+        F,
+        Phase.FIXED,
+        "does not tell the fixed phase",
+    ),
+    "a fault whose until never comes": (
+        "server-down",
+        {"fault": [{"stop": "server", "until": NEVER}]},
+        I,
+        Phase.FAULTED,
+        "waited 0.5 s for server until something listens on 0.0.0.0:1, in vain",
+    ),
+    "a fix whose until never comes": (
+        "server-down",
+        {"fix": [{"start": "server", "until": NEVER}]},
+        F,
+        Phase.FIXED,
+        "the fix cannot be applied: waited 0.5 s for server until something listens on 0.0.0.0:1",
+    ),
+    "a fault that cannot be put in place": (
+        "firewall-drop",
+        {"fault": [{"iptables": "server", "rule": "INPUT -m nosuchmatch -j DROP"}]},
+        I,
+        Phase.FAULTED,
+        "'server' could not run `iptables",
+    ),
+    "a failure that heals by itself": (
+        "server-down",
+        {"fault": [{"run": HEALS, "host": "server", "with": "tools"}], "diagnose": []},
+        F,
+        Phase.UNFIXED,
+        "nothing was done but to wait, and yet",
+    ),
+    "a failure that should heal by itself and does not": (
+        "server-down",
+        {"expect": {"outcome": "refused", "heals": {"within": "500ms"}}},
+        F,
+        Phase.UNFIXED,
+        "it should have healed by itself, but",
+    ),
+    "a client that never worked": (
+        "server-down",
+        {"client": {"host": "client", "target": "http://server:9090/", "timeout": "1s"}},
+        I,
+        Phase.HEALTHY,
+        "the stack was not healthy: curl should come to ok, but it came to refused",
+    ),
+}
+
+Running = Mapping[str, Future[Result]]
+
+
+@pytest.fixture(scope="module")
+def running(session: Session, options: Options, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start all of them, a few at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def start(name: str, changes: dict[str, Any]) -> Future[Result]:
+            file = tmp_path_factory.mktemp("wrong") / f"{name}.yaml"
+            yaml.dump({**yaml.load(installed("scenarios") / file.name), **changes}, file)
+            return pool.submit(run, scenario.load(file), session, options)
+
+        # the longest first: it waits for its stack to become healthy
+        yield {wrong: start(*WRONG[wrong][:2]) for wrong in reversed(WRONG)}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_it_does_not_pass_and_says_why(wrong: str, running: Running) -> None:
+    _, _, verdict, phase, reason = WRONG[wrong]
+    result = running[wrong].result(120)
+    assert reason in result.reason
+    assert result.verdict == verdict
+    assert result.phases[-1].phase == phase
