@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ RUN = "labctl.run"
 SCENARIO = "labctl.scenario"
 ROLE = "labctl.role"
 STARTED = "labctl.started"
+YOUNG = 30.0  # seconds
+ALIVE = ("running", "restarting", "paused")
 SANDBOX = "sandbox"  # a ROLE; a run lives while one of its sandboxes runs
 
 
@@ -40,7 +42,7 @@ def look(containers: Containers, label: str) -> Leftovers:
     return Leftovers(
         {one["Id"]: (one["Names"] or [one["Id"]])[0].lstrip("/") for one in containers.labelled(label)},
         {one["Id"]: one["Name"] for one in containers.labelled_networks(label)},
-        containers.labelled_volumes(label),
+        [str(one["Name"]) for one in containers.labelled_volumes(label)],
     )
 
 
@@ -81,12 +83,16 @@ def _quietly(remove: Any, thing: str) -> None:
 
 
 def dead_sessions(containers: Containers) -> set[str]:
-    """Return the sessions of which something is left, but no sandbox runs any more."""
-    everything = [*containers.labelled(SESSION)]
-    living = {
-        one["Labels"][SESSION]
-        for one in everything
-        if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ("running", "restarting", "paused")
-    }
-    found = {one["Labels"][SESSION] for one in [*everything, *containers.labelled_networks(SESSION)]}
-    return found - living
+    """Return the sessions of which something is left, but no sandbox runs.
+
+    What was made less than YOUNG seconds ago may belong to a run that is only about to start its sandboxes.
+    """
+    there = containers.labelled(SESSION)
+    left = [*there, *containers.labelled_networks(SESSION), *containers.labelled_volumes(SESSION)]
+    running = [one for one in there if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ALIVE]
+    young = [one for one in left if time.time() - float(one["Labels"].get(STARTED, 0)) < YOUNG]
+    return _sessions(left) - _sessions(running) - _sessions(young)
+
+
+def _sessions(things: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(one["Labels"][SESSION]) for one in things}

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
+from labs import Deploy
 
+from labctl import scenario
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
+from labctl.journal import Journal, new_folder
+from labctl.lab import Lab, deployed
+from labctl.model import Result, Verdict
+from labctl.places import installed
 from labctl.run import Options
 from labctl.session import Session
 from labctl.session import session as begin_session
@@ -72,3 +79,27 @@ def session(connection: Connection) -> Iterator[Session]:
 def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
     """Return how tests run scenarios: everything as people do, but the runs are kept in a folder of the tests' own."""
     return Options(runs=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def deploy(session: Session, options: Options) -> Deploy:
+    """Return a function that brings up the stack of a scenario, and nothing else of it."""
+
+    @contextmanager
+    def up(name: str = "loopback-bind") -> Iterator[Lab]:
+        loaded = scenario.load(installed("scenarios") / f"{name}.yaml")
+        journal = Journal(new_folder(options.runs, name))
+        try:
+            with deployed(loaded.stack, "tests", loaded.scenario.client.host, session, journal) as standing:
+                yield standing
+        finally:
+            journal.conclude(Result("tests", name, "", "", Verdict.SKIPPED, "", "", journal.now, ()))
+
+    return up
+
+
+@pytest.fixture(scope="module")
+def lab(deploy: Deploy) -> Iterator[Lab]:
+    """Bring up a client and a server that answers, for all tests of one file."""
+    with deploy() as standing:
+        yield standing

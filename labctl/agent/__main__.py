@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -20,7 +21,12 @@ def main() -> None:
     Then the kernel ends the rest of this PID namespace.
     """
     if len(sys.argv) > 1:
-        threading.Timer(float(sys.argv[1]), os._exit, [0]).start()
+        end = threading.Timer(float(sys.argv[1]), os._exit, [0])
+        end.daemon = True  # or it would keep an agent that has failed alive, and everybody waiting for it
+        end.start()
+    # Python's own handler would let anybody's SIGINT end PID 1; the kernel drops a signal that has none, see
+    # pid_namespaces(7).
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     lines = Lines()
     children = Children()
     resolver = Resolver()

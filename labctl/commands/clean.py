@@ -10,7 +10,10 @@ from labctl.errors import EngineError
 @click.command(epilog="Example: labctl clean")
 @click.option("--all", "everything", is_flag=True, help="Also what belongs to runs that still live.")
 def command(everything: bool) -> None:
-    """Remove containers, networks and volumes that carry labctl's labels and belong to no living run."""
+    """Remove containers, networks and volumes that carry labctl's labels and belong to no living run.
+
+    What is younger than half a minute is taken for a run that is just starting, and left alone.
+    """
     from labctl.engine.connection import connect
     from labctl.engine.containers import Containers
     from labctl.sweep import SESSION, dead_sessions, look, sweep

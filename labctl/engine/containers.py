@@ -84,11 +84,11 @@ class Containers:
         with suppress(NotThere), translated("remove a volume"):
             self._api.remove_volume(volume)
 
-    def labelled_volumes(self, label: str) -> list[str]:
-        """Return the names of all volumes with a label."""
+    def labelled_volumes(self, label: str) -> list[Mapping[str, Any]]:
+        """Return all volumes with a label."""
         with translated("list volumes"):
-            found = self._api.volumes(filters={"label": [label]})["Volumes"] or []
-        return [str(volume["Name"]) for volume in found]
+            found: list[Mapping[str, Any]] = self._api.volumes(filters={"label": [label]})["Volumes"] or []
+        return found
 
     def remove_network(self, network: str, seconds: float = 10) -> None:
         """Remove a network, waiting while containers that are going still hold it."""

@@ -6,14 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from labs import Deploy, sandbox_of
 
 from labctl.errors import AgentLost, AgentRefused
 from labctl.lab import Lab
 from labctl.model import Ran
 from labctl.session import Session
 from labctl.waiting import poll
-
-from engine.conftest import Deploy
 
 MOST_OUTPUT = 1 << 20  # bytes that the agent keeps of each stream of a command
 
@@ -41,7 +40,7 @@ def test_many_small_requests_from_many_threads_are_all_answered(lab: Lab) -> Non
     agent = lab.pod("server").agent
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: agent.ask("listeners", 5), range(200)))
-    assert all({"address": "0.0.0.0", "port": 8080, "waiting": 0} in answer for answer in answers)  # noqa: S104 - seen
+    assert all({"address": "0.0.0.0", "port": 8080, "waiting": 0} in answer for answer in answers)
 
 
 def test_a_reply_of_many_megabytes_comes_whole(lab: Lab) -> None:
@@ -109,14 +108,16 @@ def test_the_service_cannot_kill_the_agent(lab: Lab) -> None:
     assert shell(lab, "echo alive").stdout == "alive\n"
 
 
-GARBAGE = """
-import os
+WRITE = """
+import os, sys
+wanted, text = sys.argv[1:]
 for number in os.listdir("/proc/1/fd"):
     flags = next(line for line in open(f"/proc/1/fdinfo/{number}") if line.startswith("flags"))
+    mode = {0: "requests", 1: "replies"}[int(flags.split()[1], 8) & 1]
     place = os.readlink(f"/proc/1/fd/{number}")
-    if int(flags.split()[1], 8) & 1 and place.startswith("pipe:") and place != os.readlink("/proc/1/fd/2"):
-        os.write(os.open(f"/proc/1/fd/{number}", os.O_WRONLY), b"Segmentation fault\\n")
-"""
+    if mode == wanted and place.startswith("pipe:") and place != os.readlink("/proc/1/fd/2"):
+        os.write(os.open(f"/proc/1/fd/{number}", os.O_WRONLY), text.encode())
+"""  # written into the agent's own streams, as only root in the sandbox can
 
 
 def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: Deploy, session: Session) -> None:
@@ -125,9 +126,9 @@ def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: De
         shell(doomed, "echo the last words > /proc/1/fd/2")
         poll(lambda: shell(doomed, "pgrep -fx 'sleep 20'").exit_code == 0, 3, "the command to run")
         with pytest.raises(AgentLost, match="it sent something that is no reply") as nonsense:
-            doomed.tool("client", ["python3", "-c", GARBAGE], 5)
+            doomed.tool("client", ["python3", "-c", WRITE, "replies", "Segmentation fault\n"], 5)
         assert "Segmentation fault" in str(nonsense.value)
-        session.containers.kill(doomed.pod("server").name, "SIGKILL")
+        session.containers.kill(sandbox_of(session, doomed, "server"), "SIGKILL")
         with pytest.raises(AgentLost, match="the agent of 'server' is gone: its stream ended") as dead:
             waits["server"].result(5)
         assert "the last words" in str(dead.value)
@@ -135,3 +136,15 @@ def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: De
             waits["client"].result(5)
         with pytest.raises(AgentLost):
             shell(doomed, "true")
+
+
+def test_an_agent_that_fails_ends_at_once_and_says_why(deploy: Deploy) -> None:
+    """Whatever goes wrong in it, nobody waits for it until a deadline."""
+    with deploy() as doomed, pytest.raises(AgentLost, match="its stream ended") as failed:
+        began = time.monotonic()
+        try:
+            doomed.tool("client", ["python3", "-c", WRITE, "requests", "no request\n"], 5)
+            shell(doomed, "sleep 5", host="client", timeout=5)
+        finally:
+            assert time.monotonic() - began < 3
+    assert "JSONDecodeError" in str(failed.value)

@@ -28,7 +28,7 @@ def fix_of(name: str) -> Any:
 
 
 NOTHING = [{"run": "true", "host": "server", "with": "tools"}]
-HEALS = "iptables -w -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; (sleep 0.7; iptables -w -D INPUT 1) >/dev/null 2>&1 &"  # noqa: E501 - a command line
+HEALS = "iptables -w -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; (sleep 0.7; iptables -w -D INPUT 1) >/dev/null 2>&1 &"
 NEVER = {"listens": "0.0.0.0:1", "within": "500ms"}
 F, I = Verdict.FAILED, Verdict.INCONCLUSIVE  # noqa: E741 - for the table below
 

@@ -19,7 +19,7 @@ def lines(journal: Journal) -> list[str]:
 
 def test_an_event_is_on_disk_before_anybody_hears_of_it(tmp_path: Path) -> None:
     seen: list[list[str]] = []
-    journal = Journal(tmp_path / "run", (lambda event: seen.append(lines(journal)),))
+    journal = Journal(tmp_path / "run", (lambda _: seen.append(lines(journal)),))
     journal.note(NOTE, "one")
     journal.note(NOTE, "two")
     journal.conclude(RESULT)

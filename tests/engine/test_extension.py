@@ -1,0 +1,136 @@
+"""A new action costs one class, a new scenario one file: both from outside the package, and a broken plugin is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.engine.connection import Connection
+
+PLUGIN = '''\
+"""Actions of another package."""
+
+from collections.abc import Sequence
+
+from labctl.actions import Action, Ask, Proof, Step
+from labctl.fields import Host
+
+
+class Blackhole(Action, key="blackhole"):
+    """Throw away what a host sends to another, as `ip route add blackhole` does."""
+
+    blackhole: Host
+    towards: Host
+    gone: bool = False
+
+    def _run(self, line: str) -> Ask:
+        return Ask(self.blackhole, "run", {"argv": ["sh", "-c", line], "timeout": 5.0})
+
+    def steps(self) -> Sequence[Step]:
+        verb = "del" if self.gone else "add"
+        return [self._run(f"ip route {verb} blackhole $(getent ahostsv4 {self.towards} | cut -d' ' -f1 | head -1)/32")]
+
+    def proofs(self) -> Sequence[Proof]:
+        there = "! " if self.gone else ""
+        return [Proof(f"the route is {'gone' if self.gone else 'listed'}", self._run(f"{there}ip route | grep -q ^blackhole"))]
+
+    def typed(self) -> str:
+        return f"ip route {'del' if self.gone else 'add'} blackhole {self.towards}"
+'''
+SCENARIO = """\
+name: blackhole
+title: The client's host throws away what it sends to the server
+cause: firewall
+stack: pair
+client: {host: client, target: "http://server:8080/", timeout: 1s}
+fault:
+  - {blackhole: client, towards: server}
+expect: {outcome: protocol-error, errno: EINVAL, stage: connect, within: 1s}
+diagnose:
+  - {run: ip route, host: client, with: tools, shows: ^blackhole}
+fix:
+  - {blackhole: client, towards: server, gone: true}
+explain: connect(2) to a blackhole route fails with EINVAL (ip-route(8)).
+"""
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+RUN = """\
+import sys
+from pathlib import Path
+
+from labctl import actions, image, scenario
+from labctl.engine.connection import connect
+from labctl.run import Options, run
+from labctl.session import session
+
+connection = connect()
+with session(connection, image.ensure(connection, progress=print).tag) as begun:
+    loaded = scenario.load(Path(sys.argv[1]))
+    result = run(loaded, begun, Options(clients=("socket",), runs=Path(sys.argv[2])))
+print(result.verdict, result.reason)
+print(actions.broken_plugins)
+"""
+
+
+def install(folder: Path, name: str, module: str, content: str) -> None:
+    """Put a distribution into a folder, as an installer leaves it."""
+    metadata = folder / f"{name}-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(METADATA.format(name=name))
+    (metadata / "entry_points.txt").write_text(f"[labctl.actions]\n{name} = {module}\n")
+    (folder / f"{module}.py").write_text(content)
+
+
+def python(folder: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with what is installed in a folder."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(root)])}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Return a folder with a package of actions, a package that is broken, and a scenario."""
+    install(tmp_path, "blackholes", "blackhole_actions", PLUGIN)
+    install(tmp_path, "wrecked", "wrecked_actions", "import no_such_module_anywhere\n")
+    (tmp_path / "blackhole.yaml").write_text(SCENARIO)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("session")
+def test_an_action_and_a_scenario_of_another_package_run(elsewhere: Path, root: Path) -> None:
+    ran = python(elsewhere, root, "-c", RUN, str(elsewhere / "blackhole.yaml"), str(elsewhere / "runs"))
+    assert ran.returncode == 0, ran.stderr
+    assert "passed broken as claimed, and mended by the fix" in ran.stdout
+
+
+@pytest.mark.usefixtures("session")
+def test_a_plugin_that_cannot_be_loaded_is_named_and_left_out(elsewhere: Path, root: Path) -> None:
+    told = "from labctl import actions; actions.discover(); print(sorted(actions.registry), actions.broken_plugins)"
+    ran = python(elsewhere, root, "-c", told)
+    assert ran.returncode == 0, ran.stderr
+    assert "'blackhole'" in ran.stdout
+    assert (
+        "'wrecked': \"wrecked_actions: ModuleNotFoundError: No module named 'no_such_module_anywhere'\"" in ran.stdout
+    )
+
+
+def test_an_action_whose_name_is_taken_is_left_out_and_named(
+    tmp_path: Path, root: Path, connection: Connection
+) -> None:
+    del connection
+    install(tmp_path, "thief", "thief_actions", PLUGIN.replace('key="blackhole"', 'key="stop"'))
+    told = "from labctl import actions; actions.discover(); print(actions.registry['stop'], actions.broken_plugins)"
+    ran = python(tmp_path, root, "-c", told)
+    assert "labctl.actions.life.Stop" in ran.stdout, ran.stderr
+    assert "an action called 'stop' exists already: labctl.actions.life" in ran.stdout
