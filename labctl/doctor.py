@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from labctl.abilities import ABILITIES, missing
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers, ContainerSpec
 from labctl.engine.translate import translated
-from labctl.sweep import SESSION, Leftovers, dead_sessions, look
+from labctl.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 
 SANDBOX_LIFE = "60"
 """Seconds after which the sandbox ends by itself, should labctl be killed meanwhile."""
@@ -83,7 +84,7 @@ def sandbox(containers: Containers, tag: str) -> Iterator[str]:
         name=f"labctl-{session}",
         image=tag,
         command=["sleep", SANDBOX_LIFE],
-        labels={SESSION: session},
+        labels={SESSION: session, STARTED: f"{time.time():.0f}"},
         user="root",
         capabilities=("NET_ADMIN", "NET_RAW"),
     )

@@ -19,7 +19,9 @@ from labctl.model import Ran
 @contextmanager
 def one_off(connection: Connection, image: str, purpose: str, **settings: Any) -> Iterator[str]:
     """Create a container, not started, for as long as the block lasts; yields its id."""
-    labels = {"labctl.session": f"once-{secrets.token_hex(4)}", "labctl.once": purpose}
+    # the start tells `labctl clean` of another process that this one is young, and not left behind
+    started = f"{time.time():.0f}"
+    labels = {"labctl.session": f"once-{secrets.token_hex(4)}", "labctl.started": started, "labctl.once": purpose}
     with translated(f"create a container to {purpose}"):
         made = connection.api.create_container(image, labels=labels, **settings)
     try:
