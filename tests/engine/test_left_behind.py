@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from labctl import processes
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
 from labctl.session import Session
@@ -26,79 +27,116 @@ DOCKERS = re.compile(r"^#|br-|docker0")  # lines of Docker's own bridges, and co
 MOMENTS = 6  # of a run, at which it is killed
 
 
-def others(session: Session) -> set[str]:
-    """Return the names of everything with our labels but what this test session itself made."""
-    containers = session.containers
-    own = look(containers, f"{SESSION}={session.id}")
-    everything = look(containers, SESSION)
-    return {
-        *(everything.containers.keys() - own.containers.keys()),
-        *(everything.networks.keys() - own.networks.keys()),
-        *(set(everything.volumes) - set(own.volumes)),
-    }
+class Running:
+    """A `labctl run` in a process of its own, and the label of all that it makes, known from its watchdog."""
 
+    def __init__(self, folder: Path, *names: str) -> None:
+        command = [sys.executable, "-m", "labctl", "run", "-q", *names]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.watchdog: processes.Process | None = None
 
-def started(folder: Path) -> subprocess.Popen[str]:
-    """Start `labctl run` on all scenarios, one after the other, in a folder of its own."""
-    command = [sys.executable, "-m", "labctl", "run", "-q", "loopback-bind", "server-down"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def find_watchdog(self) -> bool:
+        """Look for the watchdog, the first thing that a session starts."""
+        mine = (one for one in processes.running() if one.parent == self.process.pid)
+        self.watchdog = next((one for one in mine if "labctl.watchdog" in one.argv), None)
+        return self.watchdog is not None
 
+    @property
+    def label(self) -> str:
+        """The label of everything that this run makes."""
+        assert self.watchdog is not None
+        return self.watchdog.argv[-1]
 
-def at_work(session: Session, before: set[str]) -> None:
-    """Wait until the run has made something."""
-    poll(lambda: others(session) > before, 20, "labctl to make its first container", every=0.01)
-
-
-@pytest.mark.parametrize("seed", range(MOMENTS))
-def test_a_killed_run_leaves_nothing(session: Session, tmp_path: Path, seed: int) -> None:
-    """The watchdog removes what a SIGKILL left, at whatever moment it came, within five seconds."""
-    before = others(session)
-    process = started(tmp_path)
-    at_work(session, before)
-    moment = random.Random(seed).uniform(0, 2.5)  # noqa: S311 - any spread will do
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(moment)
-    process.kill()
-    process.communicate()
-    poll(lambda: others(session) <= before, GONE_WITHIN, "the watchdog to remove everything")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_removes_everything_itself(session: Session, tmp_path: Path, number: signal.Signals) -> None:
-    """SIGINT and SIGTERM end with exit code 130, a sentence, and nothing left."""
-    before = others(session)
-    process = started(tmp_path)
-    at_work(session, before)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=20)
-    assert process.returncode == 130, said
-    assert f"stopped by {number.name}" in said
-    assert "Traceback" not in said
-    assert others(session) <= before
+    def over(self) -> bool:
+        """Whether the watchdog has ended, after which nobody removes anything any more."""
+        assert self.watchdog is not None
+        now = processes.look(self.watchdog.pid)
+        return now is None or now.argv != self.watchdog.argv
 
 
 @pytest.fixture
-def bystander(connection: Connection, session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run a container that labctl knows nothing of, started by another library."""
+def run(tmp_path: Path, session: Session) -> Iterator[Callable[..., Running]]:
+    """Return a function that starts a run and waits until it has made something."""
+    started: list[Running] = []
+
+    def start(*names: str) -> Running:
+        one = Running(tmp_path, *names)
+        started.append(one)
+        poll(one.find_watchdog, 10, "labctl to begin a session", every=0.005)
+        poll(lambda: bool(look(session.containers, one.label)), 10, "labctl to make something", every=0.005)
+        return one
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.parametrize("seed", range(MOMENTS))
+def test_a_killed_run_leaves_nothing(session: Session, run: Callable[..., Running], seed: int) -> None:
+    """The watchdog removes what a SIGKILL left, at whatever moment it came, within five seconds."""
+    killed = run("loopback-bind", "server-down")
+    moment = random.Random(seed).uniform(0, 2.5)  # noqa: S311 - any spread will do
+    with pytest.raises(subprocess.TimeoutExpired):
+        killed.process.wait(moment)
+    killed.process.kill()
+    killed.process.communicate()
+    poll(lambda: not look(session.containers, killed.label), GONE_WITHIN, "the watchdog to remove everything")
+    poll(killed.over, GONE_WITHIN, "the watchdog to end")
+    assert not look(session.containers, killed.label), "what the engine made last was not seen"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_removes_everything_itself(
+    session: Session, run: Callable[..., Running], number: signal.Signals
+) -> None:
+    """SIGINT and SIGTERM end with exit code 130, a sentence, and nothing left."""
+    stopped = run("loopback-bind", "server-down")
+    began = time.monotonic()
+    stopped.process.send_signal(number)
+    _, said = stopped.process.communicate(timeout=20)
+    assert not look(session.containers, stopped.label)
+    assert time.monotonic() - began < GONE_WITHIN
+    assert stopped.process.returncode == 130, said
+    assert f"stopped by {number.name}" in said
+    assert "Traceback" not in said
+    assert stopped.over()
+
+
+@pytest.fixture
+def bystander(connection: Connection, session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
+    """Run a container on a network, both of another library, of which labctl knows nothing."""
     monkeypatch.setenv("DOCKER_HOST", connection.address)
     monkeypatch.setattr(testcontainers_config, "ryuk_disabled", True)
-    with DockerContainer(session.image).with_command("sleep 600") as container:
-        yield str(container.get_wrapped_container().id)
+    network = connection.api.create_network("labctl-test-bystander", internal=True)["Id"]
+    try:
+        with DockerContainer(session.image).with_command("sleep 600") as container:
+            wrapped = container.get_wrapped_container()
+            connection.api.connect_container_to_network(str(wrapped.id), network)
+            yield str(wrapped.id), str(network)
+    finally:
+        connection.api.remove_network(network)
 
 
-def test_cleaning_touches_nothing_of_anybody_else(session: Session, tmp_path: Path, bystander: str) -> None:
-    """`labctl clean` leaves containers without our labels alone, and those of runs that live."""
-    process = started(tmp_path)
-    at_work(session, others(session))
+def test_cleaning_touches_nothing_of_anybody_else(
+    session: Session, run: Callable[..., Running], bystander: tuple[str, str]
+) -> None:
+    """`labctl clean` and a killed run's watchdog leave alone what has not their labels, and runs that live."""
+    container, network = bystander
+    living, killed = run("loopback-bind"), run("server-down")
+    killed.process.kill()
     cleaned = subprocess.run([sys.executable, "-m", "labctl", "clean"], capture_output=True, text=True, check=False)
     assert cleaned.returncode == 0, cleaned.stderr
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out + err
-    state = session.connection.api.inspect_container(bystander)["State"]
-    assert state["Running"]
+    out, err = living.process.communicate(timeout=60)
+    assert living.process.returncode == 0, out + err
+    poll(killed.over, GONE_WITHIN, "the watchdog to end")
+    api = session.connection.api
+    assert api.inspect_container(container)["State"]["Running"]
+    assert container in api.inspect_network(network)["Containers"]
 
 
-@pytest.mark.usefixtures("session")
 def test_the_machine_s_own_routes_and_rules_stay_as_they_were(tmp_path: Path) -> None:
     """A run with a firewall fault changes no route and no rule of the machine, Docker's own apart."""
     before = machine()
