@@ -20,7 +20,7 @@ LONGEST = 600.0  # seconds; no step of a scenario takes longer
 class Written(pydantic.BaseModel):
     """What people write: frozen, and a key that is not known is a mistake."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 HOSTS = "hosts"  # the key, in a validation's context, under which the stack's hosts are known

@@ -35,7 +35,7 @@ CAUSES = {
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 PLACEHOLDERS = ("client.target.host", "client.target.port")
 NOT_JUDGED_YET: Mapping[documents.Path, str] = {
-    ("expect", "packets"): "packets are captured, but not judged yet",
+    ("expect", "packets"): "packets are not judged yet",
     ("expect", "counters"): "counters are not judged yet",
     ("client", "connection"): "connections kept over phases are not supported yet",
 }

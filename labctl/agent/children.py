@@ -8,9 +8,10 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+SILENCE = 0.05  # seconds between two looks at whether a program has ended
 MOST_OUTPUT = 1 << 20  # bytes kept of each stream of a command
 
 
@@ -62,7 +63,7 @@ class Children:
         finally:
             os.close(out_write)
             os.close(err_write)
-        output = _drain({out_read: bytearray(), err_read: bytearray()}, began + timeout)
+        output = _drain({out_read: bytearray(), err_read: bytearray()}, began + timeout, lambda: pid in self._ended)
         code = self._wait(pid, began + timeout)
         return {
             "exit_code": code,
@@ -83,14 +84,22 @@ class Children:
             return code if in_time else None
 
 
-def _drain(streams: dict[int, bytearray], deadline: float) -> dict[int, bytearray]:
-    """Read pipes until all end or the deadline passes; closes them. Output beyond MOST_OUTPUT is read and dropped."""
+def _drain(streams: dict[int, bytearray], deadline: float, ended: Callable[[], bool]) -> dict[int, bytearray]:
+    """Read pipes until all end or the deadline passes; closes them. Output beyond MOST_OUTPUT is read and dropped.
+
+    A pipe that is silent although the program has `ended` is held by something that it left in the background, which
+    may go on: nobody waits for that.
+    """
     poll = select.poll()
     for stream in streams:
         poll.register(stream, select.POLLIN)
     still_open = set(streams)
     while still_open and (left := deadline - time.monotonic()) > 0:
-        for stream, _ in poll.poll(left * 1000):
+        over = ended()
+        readable = poll.poll(min(left, SILENCE) * 1000)
+        if over and not readable:
+            break
+        for stream, _ in readable:
             chunk = os.read(stream, 65536)
             if chunk:
                 streams[stream] += chunk[: MOST_OUTPUT - len(streams[stream])]

@@ -148,3 +148,11 @@ def test_an_agent_that_fails_ends_at_once_and_says_why(deploy: Deploy) -> None:
             shell(doomed, f"{shlex.join(spoil)}; sleep 5", host="client", timeout=6)
         assert "JSONDecodeError" in str(failed.value)
     assert time.monotonic() - began < 4
+
+
+def test_what_a_command_leaves_in_the_background_delays_nobody(lab: Lab) -> None:
+    """A child that holds its parent's output open is not waited for, and goes on."""
+    ran = shell(lab, "sleep 30 & echo started")
+    assert (ran.exit_code, ran.stdout) == (0, "started\n")
+    assert ran.seconds < 3
+    assert shell(lab, "pgrep -x sleep").exit_code == 0
