@@ -48,11 +48,13 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
 
 
 @contextmanager
-def ready(out: Console) -> Iterator[Session]:
-    """Find the engine, see that the image is there, begin a session."""
+def ready() -> Iterator[Session]:
+    """Find the engine, see that the image is there (progress goes to standard error), begin a session."""
     from labctl import image
     from labctl.engine.connection import connect
     from labctl.session import session
+
+    out = console(stderr=True)
 
     def progress(line: str) -> None:
         out.print(line, style="dim", soft_wrap=True, markup=False)

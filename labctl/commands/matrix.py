@@ -34,7 +34,7 @@ def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json
             else:
                 terminal.verdict(out, result)
 
-    with ready(out) as session:
+    with ready() as session:
         options = Options(clients=clients, runs=Path(".labctl", "runs"))
         results = matrix(chosen, session, options, jobs=jobs, on_result=on_result)
     if as_json:

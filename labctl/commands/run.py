@@ -48,7 +48,7 @@ def command(
 
     out = console(stderr=as_json)
     results: list[Result] = []
-    with ready(out) as session:
+    with ready() as session:
         for one in chosen:
             events: list[Any] = []
             listeners: list[Any] = [events.append]
