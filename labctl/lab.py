@@ -100,8 +100,7 @@ class Lab:
 
     def lost_a_service(self) -> bool:
         """Tell whether a service has ended otherwise than well."""
-        ends = (pod.exit() for pod in self.pods.values())
-        return any(end is not None and end.code != 0 for end in ends)
+        return any(pod.lost() for pod in self.pods.values())
 
     def last_words(self) -> str:
         """Return, of every service that has ended, how it ended and what it printed last."""
@@ -137,7 +136,16 @@ class Lab:
     def _await(self, host: str, until: Until) -> None:
         pod = self.pod(host)
         with self._journal.timed(f"waiting until {_awaited(until)} on {host}", WAITING):
-            poll(lambda: self._holds(pod, until), until.within, f"{host} until {_awaited(until)}", last=pod.log)
+            held = False
+
+            def decided() -> bool:
+                nonlocal held
+                held = self._holds(pod, until)
+                return held or (until.run is None and pod.lost())
+
+            poll(decided, until.within, f"{host} until {_awaited(until)}", last=pod.log)
+        if not held:
+            raise LabError(f"{host} was awaited until {_awaited(until)}, in vain.", means=self.last_words())
 
     def _holds(self, pod: Pod, until: Until) -> bool:
         if until.listens is not None:

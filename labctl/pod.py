@@ -153,6 +153,11 @@ class Pod:
         """Return how the service ended, or None while it runs."""
         return self._session.exits.of(self.service)
 
+    def lost(self) -> bool:
+        """Tell whether the service has ended, and otherwise than well."""
+        end = self.exit()
+        return end is not None and end.code != 0
+
     def log(self) -> str:
         """Return what the service printed since it was last made."""
         return self.outputs[-1].text if self.outputs else ""

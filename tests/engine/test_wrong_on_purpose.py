@@ -55,6 +55,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         Phase.FIXED,
         "the fix does not mend it",
     ),
+    "a fault that kills the server by mistake": (
+        "loopback-bind",
+        {"fault": [{"recreate": "server", "environment": {"PORT": "many"}, "until": {"listens": "127.0.0.1:8080"}}]},
+        I,
+        Phase.FAULTED,
+        "server was awaited until something listens on 127.0.0.1:8080, in vain.",
+    ),
     "a wrong outcome": (
         "server-down",
         {"expect": {"outcome": "timed-out"}},
