@@ -25,6 +25,8 @@ REFUSED = {
     "devices": "No device of the machine enters a lab.",
     "volumes_from": "Use a named volume.",
     "ports": "Lab networks are internal; nothing is published to the machine.",
+    "build": "Not there yet: build the image yourself, and name it under `image`.",
+    "dns": "The lab answers its own names, and no question leaves it.",
     "env_file": "Write the variables under `environment`: a lab takes nothing from its surroundings.",
 }
 
