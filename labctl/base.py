@@ -10,7 +10,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from labctl import debian
 from labctl.engine import images
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, UsageError, indented
+from labctl.progress import Progress
 
 PULLED = "debian:bookworm-slim"
 REPOSITORY = "labctl-base"
@@ -25,8 +26,6 @@ EPOCH = "1700000000"
 """Seconds since 1970 to which the base's files are dated: any fixed moment makes two builds alike bit for bit."""
 TIME_LIMIT = 900.0
 """Seconds for mmdebstrap, which takes 13 on two cores with a near mirror."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +125,11 @@ def _arguments(suite: str) -> list[str]:
 
 def _debootstrap(suite: str, sources: list[str], tarball: Path) -> None:
     try:
-        done = subprocess.run(
+        done = debian.run(
             ["mmdebstrap", *_arguments(suite), str(tarball), "-"],
             env={**debian.environment(), "SOURCE_DATE_EPOCH": EPOCH},
-            input="\n".join(sources),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            given="\n".join(sources),
             timeout=TIME_LIMIT,
-            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise HostError(f"mmdebstrap did not end within {TIME_LIMIT:g} s.", todo=OTHERWISE) from error

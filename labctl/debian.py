@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import HostError, indented
+from labctl.progress import Progress
 
 ORIGINS = frozenset({"Debian", "Ubuntu"})
 """The origins, as their Release files name them, whose packages go into the base image."""
@@ -17,8 +18,6 @@ LOCK_PATIENCE = 120
 LAST_LINES = 15
 TOOLS_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 """Where system programs are; the PATH of an ordinary login lacks the sbin folders."""
-
-Progress = Callable[[str], None]
 
 
 def is_root() -> bool:
@@ -65,11 +64,11 @@ def install(packages: Sequence[str], *, progress: Progress) -> None:
         f"-o=DPkg::Lock::Timeout={LOCK_PATIENCE}",
         *packages,
     ]
-    first = _run(command)
+    first = run(command)
     if first.returncode == 0:
         return
     update(progress=progress)
-    second = _run(command)
+    second = run(command)
     if second.returncode != 0:
         raise HostError(
             f"could not install {' and '.join(packages)} with apt.",
@@ -81,7 +80,7 @@ def install(packages: Sequence[str], *, progress: Progress) -> None:
 def update(*, progress: Progress) -> None:
     """Fetch the package lists. Needs root."""
     progress("fetching the package lists")
-    done = _run(["apt-get", "update", "-qq", f"-o=DPkg::Lock::Timeout={LOCK_PATIENCE}"])
+    done = run(["apt-get", "update", "-qq", f"-o=DPkg::Lock::Timeout={LOCK_PATIENCE}"])
     if done.returncode != 0:
         raise HostError(
             "could not fetch the package lists with apt.",
@@ -98,7 +97,7 @@ def sources(listing: str | None = None) -> list[str]:
     """
     if listing is None:
         form = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
-        listing = _run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).stdout
+        listing = run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).stdout
     found: dict[tuple[str, str], list[str]] = {}
     for line in listing.splitlines():
         origin, uri, suite, component = line.split("|", 3)
@@ -110,7 +109,7 @@ def sources(listing: str | None = None) -> list[str]:
 
 def architecture() -> str:
     """Return this machine's architecture as Debian names it; Docker says the same for amd64 and arm64."""
-    return _run(["dpkg", "--print-architecture"]).stdout.strip()
+    return run(["dpkg", "--print-architecture"]).stdout.strip()
 
 
 def last_lines(output: str, count: int = LAST_LINES) -> str:
@@ -118,14 +117,21 @@ def last_lines(output: str, count: int = LAST_LINES) -> str:
     return "\n".join(output.strip().splitlines()[-count:])
 
 
-def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # the caller looks at the exit code
+def run(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, given: str = "", timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and keep all that it prints as its `stdout`; the caller looks at the exit code.
+
+    `env` is that of package programs unless named, `given` its standard input. Raises subprocess.TimeoutExpired.
+    """
+    return subprocess.run(
         argv,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
+        env=environment() if env is None else env,
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        timeout=timeout,
         check=False,
     )

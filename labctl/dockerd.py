@@ -22,6 +22,7 @@ from labctl.engine.connection import Connection, candidates, connect
 from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
 from labctl.lock import alone
 from labctl.places import private_engine
+from labctl.progress import Progress
 from labctl.waiting import poll
 
 PACKAGES = {"dockerd": ["docker.io", "apparmor", "ca-certificates"], "iptables": ["iptables"]}
@@ -39,7 +40,6 @@ SERVICE = 20.0
 LONGEST_FOLDER = 70
 """Bytes: a socket's path has at most 107 (unix(7)), and containerd's lie 31 below this folder."""
 
-Progress = Callable[[str], None]
 Confirm = Callable[[str], bool]
 STARTING = "waiting for another labctl, which starts or stops the engine"
 

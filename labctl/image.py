@@ -18,7 +18,7 @@ import os
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +28,10 @@ from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
 from labctl.lock import alone
+from labctl.progress import Progress
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from typing import Any
 
 from labctl import subnets
 from labctl.actions import Action, Ask, Call, Configure, Proof, Until
-from labctl.errors import AgentRefused, EngineError, LabError, NotInPlace, Taken, UnknownName, indented
+from labctl.errors import (
+    AgentRefused,
+    DeadlineExceeded,
+    EngineError,
+    LabError,
+    NotInPlace,
+    Taken,
+    UnknownName,
+    indented,
+)
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
@@ -77,9 +86,7 @@ class Lab:
         answer = program.ask(step.do, patience, **arguments)
         if step.do == "run":
             ran = Ran(**answer)
-            if step.exits is not None and ran.exit_code != step.exits:
-                what = f"run `{shlex.join(arguments['argv'])}`"
-                raise AgentRefused(step.host, what, f"exit {ran.exit_code}. {ran.output.strip()}")
+            _demand(step.host, arguments["argv"], ran, step.exits)
             return ran
         if step.do == "hold" and answer["failures"]:
             raise AgentRefused(step.host, f"open {arguments['count']} connections", answer["failures"][0])
@@ -127,9 +134,7 @@ class Lab:
 
         try:
             poll(holds, PROOF_WITHIN, proof.claim)
-        except LabError as error:
-            if holds():
-                return
+        except DeadlineExceeded as error:
             log = self.pod(action.subject).log() if action.subject in self.pods else ""
             raise NotInPlace(action.typed(), f"“{proof.claim}”", seen or log) from error
 
@@ -171,15 +176,19 @@ class Lab:
         self._session.containers.kill(pod.service, signal)
 
     def _execute(self, pod: Pod, *, argv: list[str]) -> None:
-        ran = self.execute(pod.host, argv)
-        if ran.exit_code != 0:
-            raise AgentRefused(pod.host, f"run `{shlex.join(argv)}`", f"exit {ran.exit_code}. {ran.output.strip()}")
+        _demand(pod.host, argv, self.execute(pod.host, argv), 0)
 
     def _ended(self, pod: Pod) -> bool:
         return pod.exit() is not None
 
     def _running(self, pod: Pod) -> bool:
         return pod.exit() is None
+
+
+def _demand(host: str, command: list[str], ran: Ran, exits: int | None) -> None:
+    """Raise AgentRefused where a command did not exit as it should; None takes any exit."""
+    if exits is not None and ran.exit_code != exits:
+        raise AgentRefused(host, f"run `{shlex.join(command)}`", f"exit {ran.exit_code}. {ran.output.strip()}")
 
 
 def _summary(step: Ask) -> str:

@@ -93,9 +93,8 @@ class Observer:
                 trigger.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
-        if any(action.kind == "hold" for action in triggers):
-            for host in {action.subject for action in triggers if action.kind == "hold"}:
-                self.lab.carry_out(Ask(host, "release", of="clients"))
+        for host in {action.subject for action in triggers if action.kind == "hold"}:
+            self.lab.carry_out(Ask(host, "release", of="clients"))
         expect = self.scenario.expect if self.phase.broken and not healed else None
         findings = tuple(finding for one in tries for finding in judge(one, expect))
         observation = Observation(at, tries, findings)

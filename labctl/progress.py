@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+Progress = Callable[[str], None]
+"""Hears, in short lines, what is being done."""
+
 
 def timed(
     stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
-) -> Callable[[str], None]:
+) -> Progress:
     """Return a progress that writes each line to `stream`, the standard error if none is given, or nowhere."""
     began = clock()
 

@@ -13,6 +13,7 @@ from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
 from labctl.lab import Lab, deployed
 from labctl.model import Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
+from labctl.places import RUNS
 from labctl.scenario import Loaded
 from labctl.session import Session
 
@@ -34,7 +35,7 @@ class Options:
     """How to run: which clients (all where empty), where to keep the runs, who listens, whether to keep a lab."""
 
     clients: tuple[str, ...] = ()
-    runs: Path = Path(".labctl", "runs")
+    runs: Path = RUNS
     listeners: tuple[Listener, ...] = ()
     keep: object = None  # called with the lab and the verdict before the lab is removed
 

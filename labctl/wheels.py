@@ -6,14 +6,15 @@ the proxies that pip is set up with here.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import debian
 from labctl.errors import HostError, indented
+from labctl.progress import Progress
 
 OLDEST_GLIBC = 17
 """manylinux2014 is manylinux_2_17 (PEP 599, PEP 600): no package still made asks for less."""
@@ -52,7 +53,7 @@ class Python:
         ]
 
 
-def fetch(requirements: Path, python: Python, target: Path, *, progress: Callable[[str], None]) -> None:
+def fetch(requirements: Path, python: Python, target: Path, *, progress: Progress) -> None:
     """Install the hashed `requirements` for `python` into the folder `target`. Raises HostError."""
     lines = requirements.read_text().splitlines()
     count = sum("==" in line and not line.startswith((" ", "#")) for line in lines)
@@ -66,16 +67,7 @@ def fetch(requirements: Path, python: Python, target: Path, *, progress: Callabl
         *(part for platform in python.platforms for part in ("--platform", platform)),
     ]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TIME_LIMIT,
-            check=False,
-        )
+        done = debian.run(command, env=os.environ, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired as error:
         raise HostError(f"pip did not fetch the image's Python packages within {TIME_LIMIT:g} s.") from error
     if done.returncode != 0:

@@ -52,15 +52,11 @@ def ready() -> Iterator[Session]:
     """Find the engine, see that the image is there (progress goes to standard error), begin a session."""
     from labctl import image
     from labctl.engine.connection import connect
+    from labctl.progress import timed
     from labctl.session import session
 
-    out = console(stderr=True)
-
-    def progress(line: str) -> None:
-        out.print(line, style="dim", soft_wrap=True, markup=False)
-
     connection = connect()
-    built = image.ensure(connection, progress=progress)
+    built = image.ensure(connection, progress=timed())
     with session(connection, built.tag) as begun:
         yield begun
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -22,7 +21,7 @@ def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json
     from labctl import scenario
     from labctl.matrix import matrix
     from labctl.report import terminal
-    from labctl.run import Options
+    from labctl.run import Options, worst
 
     chosen = loaded_scenarios(names or sorted(scenario.everything()), clients)
     out = console(stderr=as_json)
@@ -35,10 +34,10 @@ def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json
                 terminal.verdict(out, result)
 
     with ready() as session:
-        options = Options(clients=clients, runs=Path(".labctl", "runs"))
+        options = Options(clients=clients)
         results = matrix(chosen, session, options, jobs=jobs, on_result=on_result)
     if as_json:
         click.echo(json.dumps([asdict(result) for result in results], indent=2, default=str))
     else:
-        terminal.summary(out, results, Verdict.overall(result.verdict for result in results))
+        terminal.summary(out, results, worst(results))
     return exit_with(results)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -56,9 +55,7 @@ def command(
             quietly = as_json or quiet
             if not quietly:
                 listeners.append(show)
-            options = Options(
-                clients=clients, runs=Path(".labctl", "runs"), listeners=tuple(listeners), keep=_keeper(keep, out, show)
-            )
+            options = Options(clients=clients, listeners=tuple(listeners), keep=_keeper(keep, out, show))
             if quietly:
                 result = run(one, session, options)
             else:

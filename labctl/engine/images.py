@@ -15,8 +15,7 @@ from typing import IO, Any
 from labctl.engine.connection import Connection
 from labctl.engine.translate import refusal, translated
 from labctl.errors import EngineError, HostError, NotThere, indented
-
-Progress = Callable[[str], None]
+from labctl.progress import Progress
 
 SILENCE = 10.0
 """Seconds without a word from a registry after which a pull is given up; one that moves speaks many times a second."""
