@@ -51,7 +51,7 @@ def examine(connection: Connection, environment: Mapping[str, str] = os.environ)
     """Look at the engine, and try what it can do; takes 1 to 2 s."""
     containers = Containers(connection)
     left = look(containers, SESSION)
-    built = image.find(connection, environment)
+    built = image.find(connection, environment=environment)
     with translated("list the volumes"):
         volumes = connection.api.volumes(filters={"label": [SESSION]})["Volumes"] or []
     return Diagnosis(

@@ -1,10 +1,14 @@
-"""The image of the hosts: built from this repository's own files, named by the hash of what it is made of.
+"""labctl's images: built from this repository's own files, named by the hash of what they are made of.
 
-It is built in layers, so that a changed line of the agent reinstalls nothing:
+Each folder of `compose/images/` is one, and its Dockerfile names the folder that it stands on (`ARG BASE=python`), or
+none, for the base. So the image of the hosts is built in layers, and a changed line of the agent reinstalls nothing:
 
-    labctl-tools    a Debian base and the tools         Dockerfile.tools, packages.txt
-    labctl-python   the Python packages                 Dockerfile.python, requirements.txt
-    labctl          agent, clients, the stock server    Dockerfile, bin/, serve.py, labctl/agent, labctl/clients
+    tools     a Debian base and the tools
+    python    the Python packages
+    labctl    agent, clients, the stock server
+
+The others hold a server that a stack names by `image: labctl-FOLDER`, and are built when a scenario first needs them.
+A folder's `requirements.txt` is fetched on this machine and reaches the build as `site/`.
 
 Each tag is the hash of everything that goes into the layer, its parent's tag included; so an image that is there is
 the right one, and finding out costs one request.
@@ -15,10 +19,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,15 +33,18 @@ from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
 from labctl.lock import alone
+from labctl.places import OWN_IMAGE
 from labctl.progress import Progress
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""
+BASE = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
+"""The line of a Dockerfile that names the folder which it stands on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One step of the image: its name, its files by their path in the build, and what it stands on."""
+    """One step of an image: its name, its files by their path in the build, and what it stands on."""
 
     name: str
     files: Mapping[str, Path] = field(repr=False)
@@ -52,6 +60,16 @@ class Layer:
             digest.update(content)
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
+    @property
+    def holds(self) -> str:
+        """What it holds, in the words that its Dockerfile begins with."""
+        return self.files["Dockerfile"].read_text().partition("\n")[0].removeprefix("# ")
+
+    @property
+    def packages(self) -> Path | None:
+        """The locked list of its Python packages, where it has any."""
+        return self.files.get("requirements.txt")
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -65,68 +83,69 @@ class Image:
     architecture: str
 
 
-def layers(environment: Mapping[str, str] = os.environ) -> tuple[Layer, Layer, Layer]:
-    """Return the layers as the files say now, the lowest first."""
-    source = sources()
-    programs = {
-        f"labctl/{path}": file
-        for path, file in _folder(places.PACKAGE).items()
-        if path == "__init__.py" or (path.startswith(("agent/", "clients/")) and path.endswith(".py"))
-    }
-    programs |= {"Dockerfile": source / "Dockerfile", "serve.py": source / "serve.py"} | _folder(source / "bin", "bin/")
-    wanted = {"Dockerfile": source / "Dockerfile.tools", "packages.txt": source / "packages.txt"}
-    locked = {"Dockerfile": source / "Dockerfile.python", "requirements.txt": source / "requirements.txt"}
-    tools = Layer("labctl-tools", wanted, f"base {base.choice(environment)}")
-    python = Layer("labctl-python", locked, tools.tag)
-    return tools, python, Layer("labctl", programs, python.tag)
+def layers(name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> tuple[Layer, ...]:
+    """Return the layers of an image, the lowest first, as the files say now."""
+    folder = places.images()[name]
+    parent = BASE.search((folder / "Dockerfile").read_text())
+    below = layers(places.image_of(parent[1]), environment) if parent else ()
+    files = {path: file for path, file in _folder(folder).items() if not path.endswith(".in")}
+    if name == OWN_IMAGE:
+        files |= {
+            f"labctl/{path}": file
+            for path, file in _folder(places.PACKAGE).items()
+            if path == "__init__.py" or (path.startswith(("agent/", "clients/")) and path.endswith(".py"))
+        }
+    return *below, Layer(name, files, below[-1].tag if below else f"base {base.choice(environment)}")
 
 
-def sources() -> Path:
-    """Return the folder with the image's own files."""
-    return places.installed("compose") / "images" / "labctl"
-
-
-def find(connection: Connection, environment: Mapping[str, str] = os.environ) -> Image | None:
+def find(connection: Connection, name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> Image | None:
     """Return the image that fits the files as they are now, or None where it has to be built. About 5 ms."""
-    return _image(connection, layers(environment)[-1].tag)
+    return _image(connection, layers(name, environment)[-1].tag)
 
 
 def ensure(
     connection: Connection,
-    *,
+    *names: str,
     progress: Progress,
     refresh: bool = False,
     environment: Mapping[str, str] = os.environ,
-) -> Image:
-    """Return the image, built where it is missing; `refresh` builds it anew with the newest packages.
+) -> dict[str, Image]:
+    """Return images by name, built where they are missing; `refresh` builds them anew with the newest packages.
 
-    A second process that wants the same waits for the first, and then finds it there.
+    A second process that wants the same waits for the first, and then finds them there.
     """
-    if not refresh and (image := find(connection, environment)) is not None:
-        return image
+    if not refresh and (there := _all(connection, names, environment)):
+        return there
     lock = places.state_folder(environment) / "image.lock"
     with alone(lock, waiting=lambda: progress("waiting for another labctl, which is building the image")):
-        if not refresh and (image := find(connection, environment)) is not None:
-            return image
+        if not refresh and (there := _all(connection, names, environment)):
+            return there
         began = time.monotonic()
-        _build(connection, environment, refresh=refresh, progress=progress)
-        image = find(connection, environment)
-        if image is None:
+        _build(connection, names, environment, refresh=refresh, progress=progress)
+        built = _all(connection, names, environment)
+        if built is None:
             raise HostError("files of the image changed while it was being built.", todo="Run this again.")
-        progress(f"the image {image.tag} is ready, after {time.monotonic() - began:.0f} s")
-        return image
+        progress(f"{', '.join(one.tag for one in built.values())} ready, after {time.monotonic() - began:.0f} s")
+        return built
+
+
+def _all(connection: Connection, names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Image] | None:
+    found = {name: find(connection, name, environment) for name in names}
+    there = {name: one for name, one in found.items() if one is not None}
+    return there if len(there) == len(found) else None
 
 
 def packages(connection: Connection, image: Image) -> list[str]:
     """Return the Debian packages in an image, each as `name version`, and the Python ones as `name==version`."""
     listed = once.read_file(connection, image.tag, PACKAGES).decode().splitlines()
-    locked = (sources() / "requirements.txt").read_text().splitlines()
+    locks = [layer.packages for layer in layers(image.tag.partition(":")[0]) if layer.packages]
+    locked = [line for lock in locks for line in lock.read_text().splitlines()]
     return listed + [line.split()[0] for line in locked if "==" in line and not line.startswith((" ", "#"))]
 
 
 def prune(connection: Connection, environment: Mapping[str, str] = os.environ) -> list[str]:
     """Remove labctl's images that the files as they are now do not need, and return their names."""
-    wanted = {layer.tag for layer in layers(environment)} | {base.package_tag()}
+    wanted = {layer.tag for name in places.images() for layer in layers(name, environment)} | {base.package_tag()}
     removed: list[str] = []
     for image in images.labelled(connection, "labctl.image"):
         if wanted.isdisjoint(image.tags):
@@ -136,38 +155,41 @@ def prune(connection: Connection, environment: Mapping[str, str] = os.environ) -
     return removed
 
 
-def _build(connection: Connection, environment: Mapping[str, str], *, refresh: bool, progress: Progress) -> None:
-    """Build every layer that is missing, or all of them."""
-    sparse = images.sparsely(progress)
-    tools, python, programs = layers(environment)
-    if refresh or images.find(connection, tools.tag) is None:
-        below = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
-        progress(f"building {tools.name}: the tools, on {below.description}")
-        labels = {"labctl.base": below.description, "labctl.base.id": below.id}
-        _build_layer(connection, tools, below.reference, labels=labels, fresh=refresh, progress=sparse)
-    if refresh or images.find(connection, python.tag) is None:
-        with tempfile.TemporaryDirectory(prefix="labctl-site-") as folder:
-            site = Path(folder)
-            wheels.fetch(python.files["requirements.txt"], _python_of(connection, tools), site, progress=progress)
-            progress(f"building {python.name}: the Python packages")
-            _build_layer(connection, python, tools.tag, more=_folder(site, "site/"), progress=sparse)
-    progress(f"building {programs.name}: agent, clients and server")
-    _build_layer(connection, programs, python.tag, progress=sparse)
+def _build(
+    connection: Connection, names: Iterable[str], environment: Mapping[str, str], *, refresh: bool, progress: Progress
+) -> None:
+    """Build every layer that is missing, or all of them, each once."""
+    wanted = {layer.tag: layer for name in names for layer in layers(name, environment)}
+    for layer in wanted.values():
+        if not refresh and images.find(connection, layer.tag) is not None:
+            continue
+        below, labels = layer.parent, {}
+        if below not in wanted:
+            stands_on = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
+            below = stands_on.reference
+            labels = {"labctl.base": stands_on.description, "labctl.base.id": stands_on.id}
+        with tempfile.TemporaryDirectory(prefix="labctl-site-") as site:
+            if layer.packages:
+                python = _python_of(connection, below)
+                wheels.fetch(layer.packages, python, Path(site), progress=progress)
+            progress(f"building {layer.name}: {layer.holds}")
+            files = {**layer.files, **_folder(Path(site), "site/")}
+            _build_layer(connection, layer, below, files, labels=labels, fresh=refresh, progress=progress)
 
 
 def _build_layer(
     connection: Connection,
     layer: Layer,
     below: str,
+    files: Mapping[str, Path],
     *,
+    labels: Mapping[str, str],
+    fresh: bool,
     progress: Progress,
-    labels: Mapping[str, str] | None = None,
-    more: Mapping[str, Path] | None = None,
-    fresh: bool = False,
 ) -> None:
     with tempfile.TemporaryFile() as context:
         with tarfile.open(fileobj=context, mode="w") as archive:
-            for path, file in sorted({**layer.files, **(more or {})}.items()):
+            for path, file in sorted(files.items()):
                 content = file.read_bytes()
                 member = tarfile.TarInfo(path)
                 member.size = len(content)
@@ -179,15 +201,15 @@ def _build_layer(
             context,
             layer.tag,
             arguments={"BASE": below},
-            labels={**(labels or {}), "labctl.image": layer.name, "labctl.version": __version__},
+            labels={**labels, "labctl.image": layer.name, "labctl.version": __version__},
             fresh=fresh,
-            progress=progress,
+            progress=images.sparsely(progress),
         )
 
 
-def _python_of(connection: Connection, tools: Layer) -> wheels.Python:
-    """Ask the image with the tools which Python it has."""
-    ran = once.run_once(connection, tools.tag, ["python3", "-c", wheels.ASK], purpose="ask for its Python")
+def _python_of(connection: Connection, image: str) -> wheels.Python:
+    """Ask an image which Python it has."""
+    ran = once.run_once(connection, image, ["python3", "-c", wheels.ASK], purpose="ask for its Python")
     return wheels.Python.parse(ran.output)
 
 

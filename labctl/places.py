@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+OWN_IMAGE = "labctl"  # what every host runs, and what the names of all our images begin with
 RUNS = Path(".labctl", "runs")  # below the folder that labctl is called in
 PACKAGE = Path(__file__).resolve().parent
 
@@ -35,3 +36,14 @@ def installed(part: str) -> Path:
     """Return the folder `scenarios` or `compose`: inside the package, or beside it in a checkout."""
     inside = PACKAGE / "_installed" / part
     return inside if inside.is_dir() else PACKAGE.parent / part
+
+
+def images() -> dict[str, Path]:
+    """Return the folders that labctl's own images are built from, by the names that stacks use."""
+    folders = sorted(file.parent for file in (installed("compose") / "images").glob("*/Dockerfile"))
+    return {image_of(folder.name): folder for folder in folders}
+
+
+def image_of(folder: str) -> str:
+    """Return the name of the image that a folder of `compose/images/` is built into."""
+    return folder if folder == OWN_IMAGE else f"{OWN_IMAGE}-{folder}"

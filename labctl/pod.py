@@ -13,8 +13,9 @@ from labctl.engine.stream import Stream
 from labctl.errors import LabError, NotThere
 from labctl.fields import Command, argv
 from labctl.model import Exit
+from labctl.places import OWN_IMAGE
 from labctl.session import Session
-from labctl.stack import OWN_IMAGE, Service
+from labctl.stack import Service
 from labctl.sweep import ROLE, SANDBOX
 from labctl.waiting import poll
 from labctl.wire import Program
@@ -179,17 +180,17 @@ class Pod:
             stream.close()
 
     def _create(self, role: str, settings: Service, *, writes: bool) -> str:
-        own = settings.image == OWN_IMAGE
+        own = self._session.images.get(settings.image)
         spec = ContainerSpec(
             name=f"{self.place.name}-{role}-{next(self._numbers)}",
-            image=self._session.image if own else settings.image,
+            image=own or settings.image,
             command=argv(settings.command) if settings.command is not None else None,
             entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
             labels={**self.place.labels, ROLE: role},
             environment=settings.environment,
             user=settings.user,
             joins=self._sandbox,
-            drop_all=own,
+            drop_all=own is not None,
             ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
             memory=settings.mem_limit,
             tmpfs=settings.tmpfs,

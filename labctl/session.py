@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from labctl.engine.connection import Connection
+from labctl import image
+from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Exits
 from labctl.interrupt import stoppable
+from labctl.places import OWN_IMAGE
+from labctl.progress import timed
+from labctl.scenario import Loaded
 from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.watchdog import Watchdog
 
@@ -24,7 +28,12 @@ class Session:
     connection: Connection
     containers: Containers
     exits: Exits
-    image: str
+    images: Mapping[str, str]  # tags of labctl's own images, by the names that stacks use
+
+    @property
+    def image(self) -> str:
+        """The tag of the image that every sandbox runs."""
+        return self.images[OWN_IMAGE]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -33,15 +42,33 @@ class Session:
 
 
 @contextmanager
-def session(connection: Connection, image: str) -> Iterator[Session]:
-    """Begin a session; at its end, whatever the reason, nothing that it made is left."""
+def ready(chosen: Sequence[Loaded], *, signals: bool = True) -> Iterator[Session]:
+    """Find the engine, see that every image is there that these scenarios need, and begin a session.
+
+    Progress goes to standard error. Raises EngineUnavailable and HostError.
+    """
+    connection = connect()
+    wanted = {name for one in chosen for name in one.stack.own_images()}
+    built = image.ensure(connection, OWN_IMAGE, *sorted(wanted - {OWN_IMAGE}), progress=timed())
+    with session(connection, {name: one.tag for name, one in built.items()}, signals=signals) as begun:
+        yield begun
+
+
+@contextmanager
+def session(connection: Connection, images: Mapping[str, str], *, signals: bool = True) -> Iterator[Session]:
+    """Begin a session; at its end, whatever the reason, nothing that it made is left.
+
+    `images` holds the tags of labctl's own images by name. `signals` tells whether SIGINT and SIGTERM end it in good
+    order; where a caller handles them itself, that is the caller's part.
+    """
     identity = secrets.token_hex(4)
     label = f"{SESSION}={identity}"
     containers = Containers(connection)
     with ExitStack() as undo:
-        undo.enter_context(stoppable(lambda: look(containers, label)))
+        if signals:
+            undo.enter_context(stoppable(lambda: look(containers, label)))
         undo.enter_context(Watchdog(label))
         exits = Exits(connection, label)
         undo.callback(exits.close)
         undo.callback(sweep, containers, label)
-        yield Session(identity, connection, containers, exits, image)
+        yield Session(identity, connection, containers, exits, images)

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import compose, documents
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName
-from labctl.fields import Command, Duration, Name, Text, Written
-from labctl.places import installed
+from labctl.fields import Command, Duration, Name, Text, Written, one_of
+from labctl.places import OWN_IMAGE, images, installed
 
-OWN_IMAGE = "labctl"  # in a stack: the image that labctl builds
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 SYSCTLS = {  # what a stack may set; all of them live in the host's own network namespace
     "net.core.somaxconn",
@@ -39,6 +38,10 @@ SYSCTLS = {  # what a stack may set; all of them live in the host's own network 
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
 }
+
+
+def _image(name: str) -> str:
+    return one_of("image", name, images()) if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-") else name
 
 
 def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
@@ -126,7 +129,7 @@ class Dependency(Written):
 class Service(Written):
     """One service: the pod that runs it is the host of the same name."""
 
-    image: str
+    image: Annotated[str, AfterValidator(_image)]
     command: Command | None = None
     entrypoint: Command | None = None
     environment: Variables = Field(default_factory=dict)
@@ -142,7 +145,7 @@ class Service(Written):
     configs: Annotated[dict[Name, Inside], BeforeValidator(_configs)] = Field(default_factory=dict)
     volumes: Annotated[dict[Name, Inside], BeforeValidator(_volumes)] = Field(default_factory=dict)
     tmpfs: tuple[Inside, ...] = ()
-    sysctls: Annotated[dict[str, Text], BeforeValidator(compose.as_mapping), pydantic.AfterValidator(_allowed)] = Field(
+    sysctls: Annotated[dict[str, Text], BeforeValidator(compose.as_mapping), AfterValidator(_allowed)] = Field(
         default_factory=dict
     )
     ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
@@ -181,6 +184,10 @@ class Stack(Written):
     )
     configs: dict[Name, Config] = Field(default_factory=dict)
     volumes: Annotated[dict[Name, Volume], BeforeValidator(_networks)] = Field(default_factory=dict)
+
+    def own_images(self) -> set[str]:
+        """Return which of labctl's own images it needs."""
+        return {service.image for service in self.services.values()} & images().keys()
 
     def names(self) -> dict[str, str]:
         """Return every name that a host is known by, and the host: its own, and its aliases."""

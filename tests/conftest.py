@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from labctl.errors import EngineUnavailable
 from labctl.journal import Journal, new_folder
 from labctl.lab import Lab, deployed
 from labctl.model import Result, Verdict
-from labctl.places import installed
+from labctl.places import images, installed
 from labctl.run import Options
 from labctl.session import Session
 from labctl.session import session as begin_session
@@ -65,13 +64,12 @@ def connection() -> Iterator[Connection]:
 
 @pytest.fixture(scope="session")
 def session(connection: Connection) -> Iterator[Session]:
-    """Begin the one session of this test run, on labctl's own image."""
+    """Begin the one session of this test run, on labctl's own images."""
     from labctl import image
 
-    tag = image.ensure(connection, progress=print).tag
-    with begin_session(connection, tag) as begun:
-        # Ctrl-C is pytest's to handle, not the session's: it ends all tests, and then the session removes everything
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    built = image.ensure(connection, *images(), progress=print)
+    # Ctrl-C is pytest's to handle, not the session's: it ends all tests, and then the session removes everything
+    with begin_session(connection, {name: one.tag for name, one in built.items()}, signals=False) as begun:
         yield begun
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labctl.errors import Mistake, Mistakes, UnknownName
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from labctl.model import Result
     from labctl.scenario import Loaded
-    from labctl.session import Session
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -45,20 +43,6 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
     if mistakes:
         raise Mistakes(mistakes)
     return loaded
-
-
-@contextmanager
-def ready() -> Iterator[Session]:
-    """Find the engine, see that the image is there (progress goes to standard error), begin a session."""
-    from labctl import image
-    from labctl.engine.connection import connect
-    from labctl.progress import timed
-    from labctl.session import session
-
-    connection = connect()
-    built = image.ensure(connection, progress=timed())
-    with session(connection, built.tag) as begun:
-        yield begun
 
 
 def exit_with(results: Sequence[Result]) -> int:

@@ -1,4 +1,4 @@
-"""Build, show or tidy up the image that every host runs."""
+"""Build, show or tidy up the images that hosts run."""
 
 from __future__ import annotations
 
@@ -9,39 +9,45 @@ from labctl.progress import timed
 
 @click.group(epilog="Example: labctl image build")
 def command() -> None:
-    """Build, show or tidy up the image that every host runs.
+    """Build, show or tidy up the images that hosts run: `labctl`, and those of single servers.
 
-    It is built on first use from labctl's own files. Its base is pulled where a registry answers, else made from
+    They are built on first use from labctl's own files. Their base is pulled where a registry answers, else made from
     Debian's packages; LABCTL_BASE=pull, LABCTL_BASE=packages or LABCTL_BASE=NAME chooses.
     """
 
 
 @command.command(epilog="Example: labctl image build --refresh")
+@click.argument("names", metavar="[IMAGE]", nargs=-1)
 @click.option("--refresh", is_flag=True, help="Build everything anew, with the newest packages.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where the image is there already.")
-def build(*, refresh: bool, quiet: bool) -> None:
-    """Build the image, unless the one that fits labctl's files is there."""
+def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
+    """Build images, `labctl` where none is named, unless those that fit labctl's files are there."""
     from labctl import image
     from labctl.engine.connection import connect
+    from labctl.places import OWN_IMAGE
 
+    wanted = [_known(name) for name in names or [OWN_IMAGE]]
     connection = connect()
-    if quiet and not refresh and image.find(connection) is not None:
+    if quiet and not refresh and all(image.find(connection, name) for name in wanted):
         return
-    built = image.ensure(connection, progress=timed(), refresh=refresh)
-    click.echo(f"{built.tag}, on {built.base}")
+    for built in image.ensure(connection, *wanted, progress=timed(), refresh=refresh).values():
+        click.echo(f"{built.tag}, on {built.base}")
 
 
 @command.command(epilog="Example: labctl image show")
-def show() -> None:
-    """Show the image, what it stands on, and every package in it with its version."""
+@click.argument("name", metavar="[IMAGE]", default="labctl")
+def show(name: str) -> None:
+    """Show an image, what it stands on, and every package in it with its version."""
     from labctl import image
     from labctl.engine.connection import connect
     from labctl.errors import NotThere
 
+    name = _known(name)
     connection = connect()
-    built = image.find(connection)
+    built = image.find(connection, name)
     if built is None:
-        raise NotThere("the image is not built yet.", todo="`labctl image build` builds it, and so does the first run.")
+        todo = f"`labctl image build {name}` builds it, and so does the first run that needs it."
+        raise NotThere(f"the image {name} is not built yet.", todo=todo)
     click.echo(f"image     {built.tag}")
     click.echo(f"id        {built.id}")
     click.echo(f"base      {built.base}")
@@ -63,3 +69,13 @@ def prune() -> None:
         click.echo(f"removed {name}")
     if not removed:
         click.echo("nothing to remove")
+
+
+def _known(name: str) -> str:
+    """Return the name of one of labctl's images; raises UnknownName."""
+    from labctl.errors import UnknownName
+    from labctl.places import images
+
+    if name not in images():
+        raise UnknownName("image of labctl's", name, images())
+    return name

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from labctl.commands._common import console, exit_with, loaded_scenarios, ready
+from labctl.commands._common import console, exit_with, loaded_scenarios
 from labctl.model import Result, Verdict
 
 
@@ -22,6 +22,7 @@ def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json
     from labctl.matrix import matrix
     from labctl.report import terminal
     from labctl.run import Options, worst
+    from labctl.session import ready
 
     chosen = loaded_scenarios(names or sorted(scenario.everything()), clients)
     out = console(stderr=as_json)
@@ -33,7 +34,7 @@ def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json
             else:
                 terminal.verdict(out, result)
 
-    with ready() as session:
+    with ready(chosen) as session:
         options = Options(clients=clients)
         results = matrix(chosen, session, options, jobs=jobs, on_result=on_result)
     if as_json:

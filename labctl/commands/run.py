@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from labctl.commands._common import console, exit_with, loaded_scenarios, ready
+from labctl.commands._common import console, exit_with, loaded_scenarios
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 
@@ -44,10 +44,11 @@ def command(
         )
     from labctl.report import terminal
     from labctl.run import Options, run
+    from labctl.session import ready
 
     out = console(stderr=as_json)
     results: list[Result] = []
-    with ready() as session:
+    with ready(chosen) as session:
         for one in chosen:
             events: list[Any] = []
             listeners: list[Any] = [events.append]

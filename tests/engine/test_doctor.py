@@ -10,12 +10,13 @@ import pytest
 from labctl import abilities, doctor, image
 from labctl.commands.doctor import lines
 from labctl.engine.connection import Connection
+from labctl.places import OWN_IMAGE
 
 
 @pytest.fixture(scope="module")
 def found(connection: Connection) -> doctor.Diagnosis:
     """Examine the engine once."""
-    image.ensure(connection, progress=print)
+    image.ensure(connection, OWN_IMAGE, progress=print)
     return doctor.examine(connection)
 
 

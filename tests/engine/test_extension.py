@@ -61,14 +61,12 @@ RUN = """\
 import sys
 from pathlib import Path
 
-from labctl import actions, image, scenario
-from labctl.engine.connection import connect
+from labctl import actions, scenario
 from labctl.run import Options, run
-from labctl.session import session
+from labctl.session import ready
 
-connection = connect()
-with session(connection, image.ensure(connection, progress=print).tag) as begun:
-    loaded = scenario.load(Path(sys.argv[1]))
+loaded = scenario.load(Path(sys.argv[1]))
+with ready([loaded]) as begun:
     result = run(loaded, begun, Options(clients=("socket",), runs=Path(sys.argv[2])))
 print(result.verdict, result.reason)
 print(actions.broken_plugins)

@@ -15,6 +15,8 @@ from labctl import image
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, NotThere, UsageError
+from labctl.places import OWN_IMAGE
+from labctl.places import images as images_on_disk
 
 NOWHERE = "127.0.0.1:1/nothing:1"
 """An image of a registry that does not exist; only loopback is asked."""
@@ -23,7 +25,7 @@ NOWHERE = "127.0.0.1:1/nothing:1"
 @pytest.fixture(scope="module")
 def built(connection: Connection) -> image.Image:
     """Return labctl's own image."""
-    return image.ensure(connection, progress=print)
+    return image.ensure(connection, OWN_IMAGE, progress=print)[OWN_IMAGE]
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def leftovers(connection: Connection) -> list[str]:
 
 def test_an_image_that_is_there_is_found_quickly(connection: Connection, built: image.Image) -> None:
     began = time.monotonic()
-    assert image.ensure(connection, progress=pytest.fail) == built
+    assert image.ensure(connection, OWN_IMAGE, progress=pytest.fail) == {OWN_IMAGE: built}
     assert time.monotonic() - began < 1
 
 
@@ -72,7 +74,7 @@ def test_the_images_carry_labels_and_know_their_base(connection: Connection, bui
 
 def test_every_package_is_recorded_with_its_version(connection: Connection, built: image.Image) -> None:
     listed = image.packages(connection, built)
-    wanted = (image.sources() / "packages.txt").read_text().split()
+    wanted = (images_on_disk()["labctl-tools"] / "packages.txt").read_text().split()
     names = {line.split()[0] for line in listed}
     assert set(wanted) <= names
     assert any(line.startswith("requests==") for line in listed)
@@ -174,4 +176,4 @@ def test_a_registry_that_does_not_answer_is_given_up_quickly(connection: Connect
 def test_a_base_that_cannot_be_had_is_the_users_mistake(connection: Connection, tmp_path: Path) -> None:
     environment = {"LABCTL_BASE": NOWHERE, "LABCTL_STATE": str(tmp_path)}
     with pytest.raises(UsageError, match="LABCTL_BASE"):
-        image.ensure(connection, progress=print, environment=environment)
+        image.ensure(connection, OWN_IMAGE, progress=print, environment=environment)

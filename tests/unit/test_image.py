@@ -36,19 +36,19 @@ def test_the_tag_is_a_function_of_what_goes_in(files: dict[str, Path]) -> None:
 
 
 def test_the_layers_stand_on_one_another() -> None:
-    tools, python, programs = image.layers({})
+    tools, python, programs = image.layers(environment={})
     assert tools.parent == "base auto"
     assert python.parent == tools.tag
     assert programs.parent == python.tag
 
 
 def test_the_choice_of_the_base_changes_every_tag() -> None:
-    chosen = [image.layers({"LABCTL_BASE": choice}) for choice in ("", "pull", "packages", "mine:1")]
+    chosen = [image.layers(environment={"LABCTL_BASE": choice}) for choice in ("", "pull", "packages", "mine:1")]
     assert len({layer.tag for layers in chosen for layer in layers}) == 12
 
 
 def test_agent_clients_and_server_are_in_the_last_layer_only() -> None:
-    tools, python, programs = image.layers({})
+    tools, python, programs = image.layers(environment={})
     assert {"labctl/__init__.py", "labctl/agent/__main__.py", "labctl/clients/__main__.py", "serve.py"} <= set(
         programs.files
     )
@@ -59,7 +59,7 @@ def test_agent_clients_and_server_are_in_the_last_layer_only() -> None:
 
 
 def test_pythons_caches_do_not_count() -> None:
-    assert not [path for layer in image.layers({}) for path in layer.files if path.endswith(".pyc")]
+    assert not [path for layer in image.layers(environment={}) for path in layer.files if path.endswith(".pyc")]
 
 
 @given(st.text(max_size=20))

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from labctl import image, wheels
+from labctl import wheels
 from labctl.errors import HostError
+from labctl.places import images, installed
 from labctl.wheels import Python
 
 REQUIREMENT = re.compile(r"^[a-z0-9-]+==[^ ]+", re.MULTILINE)
+WANTED = [file for folder in images().values() for file in folder.glob("requirements.in")]
+LOCKS = [installed("compose").parent / "requirements" / "dev.txt", *(file.with_suffix(".txt") for file in WANTED)]
 
 
 def test_the_answer_of_the_images_python_is_read() -> None:
@@ -42,17 +45,16 @@ def test_what_pip_says_is_quoted_where_it_fails(tmp_path: Path) -> None:
     assert said == ["fetching 1 Python packages for Python 3.11"]
 
 
-@pytest.mark.parametrize("lock", ["requirements/dev.txt", "compose/images/labctl/requirements.txt"])
-def test_locks_are_hashed_and_hold_no_address(root: Path, lock: str) -> None:
-    text = (root / lock).read_text()
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_locks_are_hashed_and_hold_no_address(lock: Path) -> None:
+    text = lock.read_text()
     assert "//" not in text
     assert "--index" not in text
     assert text.count("==") <= text.count("--hash=sha256:")
 
 
-def test_the_lock_of_the_image_holds_what_is_asked_for() -> None:
-    asked = {line.strip() for line in (image.sources() / "requirements.in").read_text().splitlines()}
-    locked = {
-        found.partition("==")[0] for found in REQUIREMENT.findall((image.sources() / "requirements.txt").read_text())
-    }
+@pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: wanted.parent.name)
+def test_the_lock_of_an_image_holds_what_is_asked_for(wanted: Path) -> None:
+    asked = {line.strip() for line in wanted.read_text().splitlines()}
+    locked = {found.partition("==")[0] for found in REQUIREMENT.findall(wanted.with_suffix(".txt").read_text())}
     assert {name for name in asked if name and not name.startswith("#")} <= locked
