@@ -16,7 +16,9 @@ also run inside the hosts, so they lean on the standard library (and each client
     documents    YAML files, with the line and column of everything in them
     actions      what can be done to a lab
     compose      a Compose document before it is read: refused, escaped, merged
+    service      one service of a stack
     stack        Compose files, read into hosts and networks
+    placeholders  what a scenario leaves open until its lab stands
     abilities    what some kernels can and others cannot
     scenario     scenario files, read into frozen values
     engine       the Docker Engine; the only folder that imports docker
@@ -33,12 +35,17 @@ also run inside the hosts, so they lean on the standard library (and each client
     subnets      choosing a network's addresses
     wire         our side of the stream to a program inside a host
     session      what all runs of one process share
+    specs        the containers that a host is made of
     pod          one host: a sandbox and its service
     lab          a running stack
+    deploy       bringing a stack up, and removing it
     observe      looking at a lab as its client does
     run          the run: observe, break, observe, wait, fix, observe, judge
+    inside       a person in a running lab
+    selection    which scenarios an expression takes
     matrix       many runs at once
     report       what a person reads
+    pytest_plugin  scenarios as tests of pytest
     commands     the command line's commands, one a file
     cli          the command line
     __main__     `python -m labctl`

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first ends the work in good order, the second at once, saying what is left."""
+"""SIGINT, SIGTERM and SIGHUP: the first ends the work in good order, the second at once, saying what is left.
+
+A terminal that is closed sends SIGHUP twice, from the kernel and from its shell, and takes no message any more.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from types import FrameType
 from labctl.errors import Interrupted, LabctlError
 from labctl.sweep import Leftovers
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -31,14 +34,16 @@ def stoppable(left: Callable[[], Leftovers]) -> Iterator[None]:
         shown = "what the engine does not tell"
         with suppress(LabctlError):
             shown = str(left()) or "nothing"
-        sys.stderr.write(
-            f"\nlabctl: stopped while removing. Left: {shown}.\n"
-            "The watchdog goes on removing them for a minute; `labctl clean` removes what it does not reach.\n"
-        )
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.write(
+                f"\nlabctl: stopped while removing. Left: {shown}.\n"
+                "The watchdog goes on removing them for a minute; `labctl clean` removes what it does not reach.\n"
+            )
+            sys.stderr.flush()
         os._exit(Interrupted.exit_code)
 
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as nohup(1) has it
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS if number not in ignored}
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from labctl.errors import Mistake, Mistakes, UnknownName
+from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from labctl.scenario import Loaded
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return the terminal: coloured where it is one and NO_COLOR is not set."""
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Return the terminal: coloured where it is one and NO_COLOR is not set; a quiet one prints nothing."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, quiet=quiet)
 
 
 def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[Loaded]:
@@ -31,6 +31,8 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
 
     for client in clients:
         if client not in known.names():
+            if client in known.broken_plugins:
+                raise UsageError(f"the client {client} cannot be used: {known.broken_plugins[client]}")
             raise UnknownName("client", client, known.names())
     files = [scenario.find(name) for name in names]
     loaded: list[Loaded] = []

@@ -3,42 +3,134 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from labctl.commands import _complete
 from labctl.commands._common import console, exit_with, loaded_scenarios
-from labctl.model import Result, Verdict
+from labctl.errors import LabctlError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labctl.model import Result
+    from labctl.scenario import Loaded
 
 
-@click.command(epilog="Example: labctl matrix -j 4")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1)
+@click.command(epilog="Example: labctl matrix -j 4 -k 'firewall or backlog' --junit results.xml")
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
-@click.option("--client", "clients", multiple=True, metavar="CLIENT", help="Only this client; may be given again.")
+@click.option("-k", "keyword", metavar="EXPRESSION", default="", help="Only what matches: 'firewall and not ufw'.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run each N times.")
+@click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first that does not pass.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="CLIENT",
+    shell_complete=_complete.clients,
+    help="Only this client; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
-def command(names: tuple[str, ...], jobs: int, clients: tuple[str, ...], as_json: bool) -> int:
+def command(
+    names: tuple[str, ...],
+    jobs: int,
+    keyword: str,
+    repeat: int,
+    fail_fast: bool,
+    junit: Path | None,
+    clients: tuple[str, ...],
+    as_json: bool,
+) -> int:
     """Run every scenario, or those named, and say what each came to."""
     from labctl import scenario
-    from labctl.matrix import matrix
-    from labctl.report import terminal
-    from labctl.run import Options, worst
+    from labctl.matrix import matrix, repeated
+    from labctl.report.estimate import earlier
+    from labctl.report.many import Many
+    from labctl.run import Options
     from labctl.session import ready
 
-    chosen = loaded_scenarios(names or sorted(scenario.everything()), clients)
-    out = console(stderr=as_json)
+    _demand_writable(junit)
+    chosen = _selected(loaded_scenarios(names or sorted(scenario.everything()), clients), keyword)
+    options = Options(clients=clients)
+    planned = repeated(chosen, repeat)
+    out = console(stderr=as_json, quiet=as_json)
+    many = Many(out, [one.scenario.name for one in planned], jobs, earlier(options.runs))
+    began = time.monotonic()
+    cut_off = "labctl broke"
+    try:
+        with ready(chosen) as session, many.shown():
+            matrix(planned, session, options, jobs=jobs, fail_fast=fail_fast, watcher=many)
+        cut_off = ""
+    except (LabctlError, KeyboardInterrupt) as error:
+        cut_off = str(error) or "interrupted"
+        raise
+    finally:
+        results = [many.ended.get(number) for number in range(len(planned))]
+        _tell(out, planned, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
+        if junit is not None:
+            _write(junit, planned, results, cut_off)
+    return exit_with([one for one in results if one])
 
-    def on_result(result: Result) -> None:
-        if not as_json:
-            if result.verdict in (Verdict.PASSED, Verdict.SKIPPED):
-                out.print(terminal.verdict_line(result), soft_wrap=True)
-            else:
-                terminal.verdict(out, result)
 
-    with ready(chosen) as session:
-        options = Options(clients=clients)
-        results = matrix(chosen, session, options, jobs=jobs, on_result=on_result)
+def _demand_writable(junit: Path | None) -> None:
+    """Raise UsageError where a file cannot be written, before anything has run in vain."""
+    if junit is None:
+        return
+    folder = junit.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{junit} cannot be written: there is no folder {junit.parent}.", todo="Make it first.")
+    if junit.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"{junit} cannot be written.", todo="Give --junit a file in a folder that you may write to.")
+
+
+def _selected(loaded: Sequence[Loaded], keyword: str) -> list[Loaded]:
+    """Return what an expression takes; raises LabctlError where that is nothing."""
+    from labctl.selection import parse
+
+    takes = parse(keyword)
+    chosen = [one for one in loaded if takes((one.scenario.name, one.scenario.cause))]
+    if not chosen:
+        raise LabctlError(
+            f"nothing to run: none of {len(loaded)} scenarios matches {keyword!r}.",
+            todo="`labctl list` shows their names and causes.",
+        )
+    return chosen
+
+
+def _tell(
+    out: Console,
+    planned: Sequence[Loaded],
+    results: Sequence[Result | None],
+    *,
+    as_json: bool,
+    seconds: float,
+    cut_off: str,
+) -> None:
+    """Say what all runs came to; nothing where none has."""
+    from labctl.report.many import summary
+
+    ended = [one for one in results if one]
+    if cut_off and not ended:
+        return
     if as_json:
-        click.echo(json.dumps([asdict(result) for result in results], indent=2, default=str))
-    else:
-        terminal.summary(out, results, worst(results))
-    return exit_with(results)
+        click.echo(json.dumps([asdict(result) for result in ended], indent=2, default=str))
+    unrun = dict.fromkeys(one.scenario.name for one, result in zip(planned, results, strict=True) if result is None)
+    summary(out, ended, seconds=seconds, unrun=list(unrun), cut_off=bool(cut_off))
+
+
+def _write(junit: Path, planned: Sequence[Loaded], results: Sequence[Result | None], cut_off: str) -> None:
+    from labctl.report.junit import Case, write
+
+    cases = [
+        Case(one.scenario.name, one.scenario.cause, one.scenario.stack, result)
+        for one, result in zip(planned, results, strict=True)
+    ]
+    write(junit, cases, cut_off)

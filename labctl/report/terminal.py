@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from itertools import groupby
 
 from rich.console import Console
@@ -12,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.journal import DOCKER, LABCTL, PHASE, PHASE_ENDED, WAITING, Event
-from labctl.model import Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.model import Diagnosis, Finding, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.report.text import milliseconds, plain
 from labctl.scenario import Scenario
 
@@ -30,6 +33,7 @@ DOING = {
     Phase.FIXED: "applying the fix",
 }
 MOST_LINES = 14  # of a command's output
+MOST_REASON = 160  # characters of a reason, where it must be brief
 TIMED = (DOCKER, WAITING, LABCTL)
 
 
@@ -44,8 +48,7 @@ class Terminal:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Show the heading, and what is going on while it goes on."""
-        heading = Text.assemble((self._scenario.name, "bold"), ": ", self._scenario.title, "\n")
-        self._console.print(heading)
+        heading(self._console, self._scenario.name, self._scenario.title)
         with self._console.status("bringing the stack up") as status:
             self._status = status if self._console.is_terminal else None
             yield
@@ -60,13 +63,42 @@ class Terminal:
         if event.kind == PHASE and self._status:
             self._status.update(DOING[Phase(event.text)])
         elif event.kind == PHASE_ENDED:
-            self._phase(event.details["result"])
+            phase(self._console, event.details["result"])
 
-    def _phase(self, result: PhaseResult) -> None:
+
+def as_text(result: Result, width: int = 120) -> str:
+    """Return everything that a run shows on the terminal, as plain text."""
+    page = StringIO()
+    console = Console(file=page, width=width, color_system=None, force_terminal=False, highlight=False)
+    heading(console, result.scenario, result.title)
+    for one in result.phases:
+        phase(console, one)
+    verdict(console, result)
+    return page.getvalue().rstrip()
+
+
+def heading(console: Console, name: str, title: str) -> None:
+    """Print what a run's report begins with."""
+    console.print(Text.assemble((name, "bold"), ": ", plain(title), "\n"), soft_wrap=True)
+
+
+def phase(console: Console, result: PhaseResult, *, indent: str = "") -> None:
+    """Print one phase: what was done, what each client saw, what shows the cause."""
+    _Phase(console, indent).show(result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """Prints one phase, its lines beginning with an indent."""
+
+    console: Console
+    indent: str
+
+    def show(self, result: PhaseResult) -> None:
         took = milliseconds(result.ended - result.began)
-        self._console.print(Text.assemble((HEADINGS[result.phase], "bold"), ("  " + took, "dim")))
+        self.console.print(Text.assemble(self.indent, (HEADINGS[result.phase], "bold"), ("  " + took, "dim")))
         for done in result.done:
-            self._line("$ " + done, style="cyan")
+            self._line("$ " + plain(done), style="cyan")
         if result.phase is Phase.UNFIXED and len(result.observations) > 1:
             seconds = result.observations[-1].at - result.observations[0].at
             self._line(f"looked {len(result.observations)} times in {milliseconds(seconds)}; the last time:")
@@ -75,15 +107,17 @@ class Terminal:
         for step in result.diagnoses:
             if result.phase is Phase.FAULTED or not step.held:
                 self._diagnosis(step)
-        self._console.print()
+        self.console.print()
 
     def _observation(self, observation: Observation, *, brief: bool) -> None:
-        wrong = {finding.claim.split()[0] for finding in observation.findings if not finding.held}
         for one in observation.tries:
-            style = "red" if one.client in wrong else "green" if one.outcome == "ok" else "yellow"
-            self._line(_summary(one), style=style)
+            wrong = [finding for finding in observation.findings if not finding.held and _of(finding, one)]
+            style = "red" if wrong else "green" if one.outcome == "ok" else "yellow"
+            self._line(f"{one.client:<12} {told(one)}, after {milliseconds(one.seconds)}", style=style)
             if one.says and not brief:
                 self._line("  " + plain(one.says))
+            for finding in wrong:
+                self._line(f"  not as expected: {plain(finding.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:
         self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")
@@ -94,30 +128,46 @@ class Terminal:
         if len(lines) > MOST_LINES:
             self._line(f"  … {len(lines) - MOST_LINES} more lines in result.json")
         if not step.held:
-            self._line(step.reason, style="red")
+            self._line(plain(step.reason), style="red")
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text("  " + text, style=style, overflow="fold"), soft_wrap=True)
+        self.console.print(Text(f"{self.indent}  {text}", style=style, overflow="fold"), soft_wrap=True)
 
 
-def _summary(one: Try) -> str:
+def told(one: Try) -> str:
+    """Return what a try came to in a few words: refused at connect, ECONNREFUSED (111)."""
     where = f" at {one.stage.value}" if one.stage else ""
     number = f", {one.errno} ({one.errno_number})" if one.errno else ""
-    return f"{one.client:<12} {one.outcome.value}{where}{number}, after {milliseconds(one.seconds)}"
+    return f"{one.outcome.value}{where}{number}"
+
+
+def _of(finding: Finding, one: Try) -> bool:
+    return finding.claim.split()[0] == one.client
 
 
 def verdict(console: Console, result: Result) -> None:
     """Print what a run came to, why, and where everything about it is."""
     console.print(verdict_line(result), soft_wrap=True)
+    further(console, result)
+
+
+def further(console: Console, result: Result) -> None:
+    """Print what is known beyond a run's reason, and where everything about it is."""
     if result.advice:
         console.print(Text("  " + plain(result.advice).replace("\n", "\n  ")), soft_wrap=True)
     console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
 
 
-def verdict_line(result: Result) -> Text:
-    """Return a run's verdict in one line."""
+def verdict_line(result: Result, *, brief: bool = False) -> Text:
+    """Return a run's verdict and the reason, or its beginning, in one line."""
     name = (result.verdict.value, f"bold {COLOURS[result.verdict]}")
-    return Text.assemble(name, f" {result.scenario} in {result.seconds:.2f} s: {plain(result.reason)}")
+    reason = beginning(result.reason) if brief else plain(result.reason)
+    return Text.assemble(name, f" {result.scenario} in {result.seconds:.2f} s: {reason}")
+
+
+def beginning(reason: str) -> str:
+    """Return a reason, cut where it is too long for a list of many."""
+    return textwrap.shorten(plain(reason), MOST_REASON, placeholder=" …")
 
 
 def timings(console: Console, events: Sequence[Event]) -> None:
@@ -132,10 +182,3 @@ def timings(console: Console, events: Sequence[Event]) -> None:
     by_kind = groupby(sorted(timed, key=lambda event: event.kind), key=lambda event: event.kind)
     sums = (f"{kind} {sum(event.seconds for event in of_kind):.3f} s" for kind, of_kind in by_kind)
     console.print(Text("  " + ", ".join(sums)))
-
-
-def summary(console: Console, results: Sequence[Result], overall: Verdict) -> None:
-    """Print how many runs came to what."""
-    counts = {verdict: sum(result.verdict is verdict for result in results) for verdict in Verdict}
-    shown = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
-    console.print(Text.assemble((overall.value, f"bold {COLOURS[overall]}"), f": {shown or 'nothing ran'}"))
