@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from labctl.model import Ran
+from labctl.places import OWN_IMAGE
 
 LOCAL_ENGINE = "local-engine"
-ABILITIES = {  # a shell line that works where the ability is there, and undoes itself
-    LOCAL_ENGINE: "",  # not tried: the connection tells
-    "ipv6": "test -e /proc/net/if_inet6",
-    "iptables": "iptables -w -S",
-    "nft": "nft list tables",
-    "conntrack": "iptables -w -N labctl && iptables -w -A labctl -m conntrack --ctstate NEW; s=$?;"
-    " iptables -w -F labctl; iptables -w -X labctl; exit $s",
-    "statistic": "iptables -w -N labctl && iptables -w -A labctl -m statistic --mode nth --every 2 --packet 0; s=$?;"
-    " iptables -w -F labctl; iptables -w -X labctl; exit $s",
-    "netem": "tc qdisc add dev lo root netem delay 1ms && tc qdisc del dev lo root",
-    "tbf": "tc qdisc add dev lo root tbf rate 1mbit burst 3000 latency 1s && tc qdisc del dev lo root",
+TRIES = 20.0  # seconds that one may take to be tried
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """A shell line that works where the ability is there, and undoes itself; and the image that has its tools."""
+
+    line: str
+    tools: str = OWN_IMAGE
+
+
+def _rule(match: str) -> Ability:
+    """Return the ability of iptables to take a rule with this match, tried in a chain that nothing leads to."""
+    made = f"iptables -w -N labctl && iptables -w -A labctl {match}"
+    return Ability(f"{made}; s=$?; iptables -w -F labctl; iptables -w -X labctl; exit $s")
+
+
+ABILITIES = {
+    LOCAL_ENGINE: Ability(""),  # not tried: the connection tells
+    "ipv6": Ability("test -e /proc/net/if_inet6"),
+    "iptables": Ability("iptables -w -S"),
+    "nft": Ability("nft list tables"),
+    "conntrack": _rule("-m conntrack --ctstate NEW"),
+    "statistic": _rule("-m statistic --mode nth --every 2 --packet 0"),
+    "firewalld": Ability("firewalld-service start && firewalld-service stop", tools="labctl-firewalld"),
+    "netem": Ability("tc qdisc add dev lo root netem delay 1ms && tc qdisc del dev lo root"),
+    "tbf": Ability("tc qdisc add dev lo root tbf rate 1mbit burst 3000 latency 1s && tc qdisc del dev lo root"),
 }
 
 
@@ -25,7 +43,7 @@ def missing(ability: str, tool: Callable[[list[str]], Ran], *, local: bool) -> s
     """Return why an ability is not there, or nothing where it is. `tool` runs a command in a sandbox."""
     if ability == LOCAL_ENGINE:
         return "" if local else "the engine runs on another machine"
-    ran = tool(["sh", "-c", ABILITIES[ability]])
+    ran = tool(["sh", "-c", ABILITIES[ability].line])
     if ran.exit_code == 0:
         return ""
     return (ran.stderr.strip() or f"exit {ran.exit_code}").splitlines()[0]

@@ -119,8 +119,12 @@ def package_tag() -> str:
 
 
 def _arguments(suite: str) -> list[str]:
-    """Return mmdebstrap's arguments; the certificates let apt in the image use sources over https."""
-    return ["--variant=minbase", "--include=ca-certificates", suite]
+    """Return mmdebstrap's arguments; the certificates let apt in the image use sources over https.
+
+    mmdebstrap copies this machine's resolver and name, which are nobody else's business.
+    """
+    own = '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"'
+    return ["--variant=minbase", "--include=ca-certificates", own, suite]
 
 
 def _debootstrap(suite: str, sources: list[str], tarball: Path) -> None:

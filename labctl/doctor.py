@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 from labctl import image
 from labctl.abilities import ABILITIES, missing
@@ -26,11 +28,12 @@ class Ability:
 
     name: str
     why_not: str  # empty where it works
+    untried: bool = False
 
     @property
     def costs(self) -> str:
         """What its absence costs."""
-        return "" if not self.why_not else f"scenarios with `requires: [{self.name}]` are skipped"
+        return "" if not self.why_not or self.untried else f"scenarios with `requires: [{self.name}]` are skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +62,26 @@ def examine(connection: Connection, environment: Mapping[str, str] = os.environ)
         address=connection.address,
         source=connection.source,
         image=built,
-        abilities=() if built is None else try_abilities(connection, built.tag),
+        abilities=() if built is None else tuple(try_abilities(connection, environment)),
         left=left,
         volumes=tuple(volume["Name"] for volume in volumes),
         dead=frozenset(dead_sessions(containers)),
     )
 
 
-def try_abilities(connection: Connection, tag: str) -> tuple[Ability, ...]:
+def try_abilities(connection: Connection, environment: Mapping[str, str] = os.environ) -> Iterator[Ability]:
     """Try each ability inside a sandbox that has no network and is removed afterwards."""
     containers = Containers(connection)
-    with sandbox(containers, tag) as container:
-        return tuple(
-            Ability(name, missing(name, lambda argv: containers.execute(container, argv), local=connection.local))
-            for name in ABILITIES
-        )
+    for tools, group in groupby(ABILITIES.items(), lambda one: one[1].tools):
+        names = [name for name, _ in group]
+        built = image.find(connection, tools, environment)
+        if built is None:
+            why = f"its image is not built (`labctl image build {tools}`)"
+            yield from (Ability(name, why, untried=True) for name in names)
+            continue
+        with sandbox(containers, built.tag) as container:
+            tool = partial(containers.execute, container)
+            yield from (Ability(name, missing(name, tool, local=connection.local)) for name in names)
 
 
 @contextmanager

@@ -76,6 +76,34 @@ def _target(value: str) -> str:
     return value
 
 
+SYSCTLS = {  # what a host may be given; all of them live in the host's own network namespace
+    "net.core.somaxconn",
+    "net.ipv4.conf.all.send_redirects",
+    "net.ipv4.conf.eth0.send_redirects",
+    "net.ipv4.icmp_ratelimit",
+    "net.ipv4.ip_forward",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.neigh.eth0.base_reachable_time_ms",
+    "net.ipv4.neigh.eth0.gc_stale_time",
+    "net.ipv4.neigh.eth0.mcast_solicit",
+    "net.ipv4.neigh.eth0.retrans_time_ms",
+    "net.ipv4.tcp_abort_on_overflow",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_mtu_probing",
+    "net.ipv4.tcp_syn_linear_timeouts",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_tw_reuse",
+}
+
+
+def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
+    for name in sysctls:
+        if name not in SYSCTLS:
+            raise ValueError(f"the sysctl {name} may not be set here; these may: {', '.join(sorted(SYSCTLS))}")
+    return sysctls
+
+
 Duration = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -87,6 +115,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+Sysctls = Annotated[dict[str, Text], AfterValidator(_allowed)]  # by their names, each of them a host's own
 Command = str | list[str]
 
 

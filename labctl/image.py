@@ -1,7 +1,8 @@
 """labctl's images: built from this repository's own files, named by the hash of what they are made of.
 
 Each folder of `compose/images/` is one, and its Dockerfile names the folder that it stands on (`ARG BASE=python`), or
-none, for the base. So the image of the hosts is built in layers, and a changed line of the agent reinstalls nothing:
+none, for the base; other arguments name images that it copies from. So the image of the hosts is built in layers, and a
+changed line of the agent reinstalls nothing:
 
     tools     a Debian base and the tools
     python    the Python packages
@@ -38,8 +39,8 @@ from labctl.progress import Progress
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""
-BASE = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
-"""The line of a Dockerfile that names the folder which it stands on."""
+PARENT = re.compile(r"^ARG ([A-Z]+)=([a-z]+)$", re.MULTILINE)
+"""The line of a Dockerfile that names a folder which it stands on, or copies from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Layer:
 
     name: str
     files: Mapping[str, Path] = field(repr=False)
-    parent: str  # the parent's tag, or the choice of the base
+    parents: Mapping[str, str]  # tags, by the arguments that name them; for the lowest, the choice of the base
 
     @property
     def tag(self) -> str:
         """The name under which the engine knows it: the hash of all that goes in."""
-        digest = hashlib.sha256(self.parent.encode())
+        digest = hashlib.sha256("\0".join(self.parents.values()).encode())
         for path, file in sorted(self.files.items()):
             content = file.read_bytes()
             digest.update(f"\0{path}\0{len(content)}\0".encode())
@@ -84,10 +85,10 @@ class Image:
 
 
 def layers(name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> tuple[Layer, ...]:
-    """Return the layers of an image, the lowest first, as the files say now."""
+    """Return the layers of an image, each after those that it stands on, as the files say now."""
     folder = places.images()[name]
-    parent = BASE.search((folder / "Dockerfile").read_text())
-    below = layers(places.image_of(parent[1]), environment) if parent else ()
+    named = PARENT.findall((folder / "Dockerfile").read_text())
+    chains = {argument: layers(places.image_of(parent), environment) for argument, parent in named}
     files = {path: file for path, file in _folder(folder).items() if not path.endswith(".in")}
     if name == OWN_IMAGE:
         files |= {
@@ -95,7 +96,10 @@ def layers(name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -
             for path, file in _folder(places.PACKAGE).items()
             if path == "__init__.py" or (path.startswith(("agent/", "clients/")) and path.endswith(".py"))
         }
-    return *below, Layer(name, files, below[-1].tag if below else f"base {base.choice(environment)}")
+    parents = {argument: chain[-1].tag for argument, chain in chains.items()}
+    own = Layer(name, files, parents or {"BASE": f"base {base.choice(environment)}"})
+    below = {layer.tag: layer for chain in chains.values() for layer in chain}
+    return *below.values(), own
 
 
 def find(connection: Connection, name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> Image | None:
@@ -163,24 +167,24 @@ def _build(
     for layer in wanted.values():
         if not refresh and images.find(connection, layer.tag) is not None:
             continue
-        below, labels = layer.parent, {}
-        if below not in wanted:
+        parents, labels = dict(layer.parents), {}
+        if parents["BASE"] not in wanted:
             stands_on = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
-            below = stands_on.reference
+            parents["BASE"] = stands_on.reference
             labels = {"labctl.base": stands_on.description, "labctl.base.id": stands_on.id}
         with tempfile.TemporaryDirectory(prefix="labctl-site-") as site:
             if layer.packages:
-                python = _python_of(connection, below)
+                python = _python_of(connection, parents["BASE"])
                 wheels.fetch(layer.packages, python, Path(site), progress=progress)
             progress(f"building {layer.name}: {layer.holds}")
             files = {**layer.files, **_folder(Path(site), "site/")}
-            _build_layer(connection, layer, below, files, labels=labels, fresh=refresh, progress=progress)
+            _build_layer(connection, layer, parents, files, labels=labels, fresh=refresh, progress=progress)
 
 
 def _build_layer(
     connection: Connection,
     layer: Layer,
-    below: str,
+    parents: Mapping[str, str],
     files: Mapping[str, Path],
     *,
     labels: Mapping[str, str],
@@ -200,7 +204,7 @@ def _build_layer(
             connection,
             context,
             layer.tag,
-            arguments={"BASE": below},
+            arguments=parents,
             labels={**labels, "labctl.image": layer.name, "labctl.version": __version__},
             fresh=fresh,
             progress=images.sparsely(progress),

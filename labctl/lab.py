@@ -1,53 +1,30 @@
-"""A running stack: its network, its pods, and the verbs that actions are made of."""
+"""A running stack: what actions and observations do with it."""
 
 from __future__ import annotations
 
-import secrets
 import shlex
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Mapping
 from typing import Any
 
-from labctl import subnets
 from labctl.actions import Action, Ask, Call, Configure, Proof, Until
-from labctl.errors import (
-    AgentRefused,
-    DeadlineExceeded,
-    EngineError,
-    LabError,
-    NotInPlace,
-    Taken,
-    UnknownName,
-    indented,
-)
+from labctl.errors import AgentRefused, DeadlineExceeded, LabError, NotInPlace, UnknownName, indented
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
-from labctl.pod import SANDBOX_STARTS, Place, Pod
+from labctl.pod import VERBS, Pod
 from labctl.session import Session
-from labctl.stack import Stack
-from labctl.sweep import RUN, SCENARIO, sweep
 from labctl.waiting import poll
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
-MOST_SUBNETS = 50  # tries before the pool is called exhausted
 LAST_LINES = 10  # of a service's output, quoted where it explains something
-CALLED = {
-    "stop": "stopping",
-    "start": "starting",
-    "recreate": "making anew",
-    "kill": "killing",
-    "execute": "running in",
-}
 
 
 class Lab:
     """What actions and observations see of a running stack."""
 
-    def __init__(self, pods: Mapping[str, Pod], session: Session, journal: Journal) -> None:
+    def __init__(self, pods: Mapping[str, Pod], values: Mapping[str, str], session: Session, journal: Journal) -> None:
         self.pods = pods
+        self.values = values  # what placeholders stand for
         self._session = session
         self._journal = journal
 
@@ -70,10 +47,18 @@ class Lab:
     def carry_out(self, step: Ask | Call) -> Any:
         """Carry out one step; raises AgentRefused where a command exits otherwise than it should."""
         if isinstance(step, Call):
-            with self._journal.timed(f"{CALLED.get(step.verb, step.verb)} {step.service}", DOCKER):
-                return getattr(self, f"_{step.verb}")(self.pod(step.service), **step.arguments)
+            return self._call(step)
         with self._journal.timed(_summary(step), LABCTL):
             return self.ask(step)
+
+    def _call(self, step: Call) -> Any:
+        if step.verb not in VERBS:
+            raise UnknownName("verb", step.verb, VERBS)
+        with self._journal.timed(f"{step.verb.replace('_', ' ')} {step.service}", DOCKER):
+            answer = getattr(self.pod(step.service), step.verb)(**step.arguments)
+        if isinstance(answer, Ran):
+            _demand(step.service, step.arguments["argv"], answer, 0)
+        return answer
 
     def ask(self, step: Ask) -> Any:
         """Ask a program in a host."""
@@ -99,7 +84,7 @@ class Lab:
 
     def execute(self, host: str, command: list[str], environment: Mapping[str, str] | None = None) -> Ran:
         """Run a command in a service's container, as its user, whatever it exits with."""
-        return self._session.containers.execute(self.pod(host).service, command, environment)
+        return self.pod(host).execute(argv=command, environment=environment)
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container ended, or None while it runs."""
@@ -146,7 +131,7 @@ class Lab:
             def decided() -> bool:
                 nonlocal held
                 held = self._holds(pod, until)
-                return held or (until.run is None and pod.lost())
+                return held or (until.run is None and until.exits is None and pod.lost())
 
             poll(decided, until.within, f"{host} until {_awaited(until)}", last=pod.log)
         if not held:
@@ -159,30 +144,9 @@ class Lab:
                 return False
         if until.log is not None and not matches(until.log, pod.log()):
             return False
+        if until.exits is not None and pod.exit() != Exit(until.exits):
+            return False
         return until.run is None or self.tool(pod.host, argv(until.run), PROOF_WITHIN).exit_code == 0
-
-    # the verbs of `actions.Call`
-
-    def _stop(self, pod: Pod, *, grace: float) -> None:
-        pod.stop(grace)
-
-    def _start(self, pod: Pod) -> None:
-        pod.begin_service()
-
-    def _recreate(self, pod: Pod, *, environment: Mapping[str, str], command: Any) -> None:
-        pod.recreate(environment, command)
-
-    def _kill(self, pod: Pod, *, signal: str) -> None:
-        self._session.containers.kill(pod.service, signal)
-
-    def _execute(self, pod: Pod, *, argv: list[str]) -> None:
-        _demand(pod.host, argv, self.execute(pod.host, argv), 0)
-
-    def _ended(self, pod: Pod) -> bool:
-        return pod.exit() is not None
-
-    def _running(self, pod: Pod) -> bool:
-        return pod.exit() is None
 
 
 def _demand(host: str, command: list[str], ran: Ran, exits: int | None) -> None:
@@ -202,79 +166,8 @@ def _awaited(until: Until) -> str:
         parts.append(f"something listens on {until.listens}")
     if until.log is not None:
         parts.append(f"its log shows {until.log}")
+    if until.exits is not None:
+        parts.append(f"its process has ended with exit {until.exits}")
     if until.run is not None:
         parts.append(f"`{typed(until.run)}` exits 0")
     return " and ".join(parts) or "nothing"
-
-
-@contextmanager
-def deployed(stack: Stack, scenario: str, client: str, session: Session, journal: Journal) -> Iterator[Lab]:
-    """Bring a stack up; at the end, whatever the reason, remove all of it.
-
-    `client` is the host that tries are made from. Raises EngineError and LabError.
-    """
-    run = secrets.token_hex(4)
-    labels = {**session.labels, RUN: run, SCENARIO: scenario}
-    with ExitStack() as undo:
-        undo.callback(_remove, session, run, journal)
-        with journal.timed("making the network", DOCKER):
-            network, subnet = _network(session, f"labctl-{run}", labels)
-        hosts = _addresses(stack, subnet)
-        addresses = {name: hosts[host] for name, host in stack.names().items()}
-        volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
-        pods = {}
-        for host, service in stack.services.items():
-            files = {path: stack.configs[name].content for name, path in service.configs.items()}
-            place = Place(f"labctl-{run}-{host}", network, hosts[host], labels, files, volumes)
-            pods[host] = Pod(host, service, place, session)
-        workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
-        for pod in pods.values():
-            undo.callback(pod.close)
-        with journal.timed("starting the sandboxes", DOCKER):
-            list(workers.map(lambda pod: pod.begin_sandbox(addresses), pods.values()))
-        for group in stack.hosts_in_order():
-            with journal.timed(f"starting {', '.join(group)}", DOCKER):
-                list(workers.map(lambda name: _begin(pods[name], pods, client), group))
-        if pods[client].clients is not None:
-            with journal.timed("warming the clients", LABCTL):
-                pods[client].clients_ready(SANDBOX_STARTS)
-        yield Lab(pods, session, journal)
-
-
-def _begin(pod: Pod, pods: Mapping[str, Pod], client: str) -> None:
-    for other, dependency in pod.settings.depends_on.items():
-        if dependency.condition == "service_healthy":
-            pods[other].await_health()
-    pod.begin_service()
-    if pod.host == client and pod.clients is None:
-        pod.add_clients()
-
-
-def _remove(session: Session, run: str, journal: Journal) -> None:
-    with journal.timed("removing everything", DOCKER):
-        left = sweep(session.containers, f"{RUN}={run}")
-    if left:
-        raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
-
-
-def _network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:
-    taken = subnets.routes() if session.connection.local else []
-    for attempt, subnet in enumerate(subnets.free(taken)):
-        try:
-            return session.containers.create_network(name, str(subnet), labels), subnet
-        except Taken:
-            if attempt >= MOST_SUBNETS:
-                break
-    raise EngineError(
-        f"no subnet of {subnets.POOL} is free.",
-        means="Other networks, perhaps of other labs, hold them.",
-        todo="`labctl clean` removes what dead runs left; `docker network ls` shows the rest.",
-    )
-
-
-def _addresses(stack: Stack, subnet: IPv4Network) -> dict[str, str]:
-    """Give every host a fixed address; the first of the subnet is the bridge's own."""
-    free: Iterator[IPv4Address] = iter(list(subnet.hosts())[1:])
-    if len(stack.services) > subnet.num_addresses - 3:
-        raise EngineError(f"{len(stack.services)} hosts do not fit on one network of {subnet.num_addresses - 3}.")
-    return {name: str(next(free)) for name in stack.services}

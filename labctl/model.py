@@ -82,7 +82,7 @@ class Link:
 
     type: str  # module-qualified
     message: str
-    link: str  # "", "cause", "context", "reason", "os_error"
+    link: str  # "", "cause", "context", "reason", "os_error", "args"
 
 
 @dataclass(frozen=True, slots=True)

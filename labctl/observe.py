@@ -9,15 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from labctl.actions import Action, Ask, Configure
-from labctl.clients import Target
+from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.errors import LabError, UsageError
-from labctl.fields import argv, matches, typed
-from labctl.journal import LABCTL, PHASE, WAITING, Journal
+from labctl.fields import Command, argv, matches, typed
+from labctl.journal import LABCTL, NOTE, PHASE, WAITING, Journal
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Finding, Observation, Outcome, Phase, Stage, Try
+from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
-from labctl.scenario import DiagnosisStep, Expect, Scenario, filled
+from labctl.scenario import DiagnosisStep, Expect, Scenario
 
 BETWEEN = 0.2  # seconds between two observations of one phase
 COMMAND = "run"  # the name of the client that is the scenario's own command
@@ -38,11 +39,22 @@ class Observer:
         self._chosen = chosen
         self._known: Mapping[str, Any] = {}
         if scenario.client.run is None:
-            self._known = lab.pod(scenario.client.host).clients_ready(SANDBOX_STARTS)
+            pod = lab.pod(scenario.client.host)
+            self._known = pod.clients_ready(SANDBOX_STARTS)
+            self._leave_out({**broken_plugins, **pod.clients_broken()})
             if not self._names():
                 raise UsageError(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
         self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
         self.begin(Phase.HEALTHY, quietly=True)
+
+    def _leave_out(self, broken: Mapping[str, str]) -> None:
+        """Note the clients that cannot be used; raises UsageError where one of them was asked for."""
+        for name, why in broken.items():
+            if name in self._chosen and name not in self._known:
+                raise UsageError(
+                    f"the client {name} cannot be used: {why}", todo="`labctl clients` lists those that can."
+                )
+            self._journal.note(NOTE, f"the client {name} is left out: {why}")
 
     def begin(self, phase: Phase, *, quietly: bool = False) -> None:
         """Start a phase."""
@@ -75,6 +87,21 @@ class Observer:
         for step in action.steps():
             if isinstance(step, Configure):
                 self._settings |= step.changes
+
+    @property
+    def target(self) -> str | None:
+        """What the client tries to reach now; None where it runs a command instead."""
+        target: str | None = self._settings["target"]
+        return target
+
+    def filled(self, command: Command) -> Command:
+        """Return a diagnosis command with the client's target in it, as it is now."""
+        return command if self.target is None else filled(command, of_target(self.target))
+
+    def replay(self) -> None:
+        """Do what the triggers say, each at once: what they hold open stays so until the next observation is over."""
+        for action in self.scenario.trigger:
+            self._apply(action)
 
     def observe(self, *, healed: bool = False) -> Observation:
         """Replay the triggers, let every client try once, and hold each against what this phase expects."""
@@ -194,7 +221,7 @@ class Observer:
             output = self.lab.pod(step.log).log()
         else:
             host = step.host or self.scenario.client.host
-            command_line = filled(step.run or "", self._settings["target"])
+            command_line = self.filled(step.run or "")
             command = typed(command_line)
             with self._journal.timed(f"{command} on {host}", LABCTL):
                 if step.place == "tools":

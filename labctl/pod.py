@@ -1,41 +1,38 @@
-"""A host: a sandbox that owns the namespaces and runs the agent, and the service that joins them."""
+"""A host: a sandbox that owns the namespaces and runs the agent, and the service that joins them.
+
+What actions ask of the engine about a host (`actions.Call`) are the methods named in VERBS.
+"""
 
 from __future__ import annotations
 
 import itertools
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from labctl import specs
+from labctl.actions import DEVICE
+from labctl.clients import plugin_files
 from labctl.engine.containers import ContainerSpec
 from labctl.engine.stream import Stream
-from labctl.errors import LabError, NotThere
-from labctl.fields import Command, argv
-from labctl.model import Exit
-from labctl.places import OWN_IMAGE
+from labctl.errors import AgentRefused, LabError, NotThere
+from labctl.fields import Command
+from labctl.model import Exit, Ran
+from labctl.service import Service
 from labctl.session import Session
-from labctl.stack import Service
-from labctl.sweep import ROLE, SANDBOX
+from labctl.specs import Place
 from labctl.waiting import poll
 from labctl.wire import Program
 
+VERBS = frozenset({
+    *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
+    *("pause", "unpause", "paused", "unpaused"),
+    *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
+})  # fmt: skip
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
-TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
+ANSWERS = 10.0  # seconds for a command of our own with a host's tools
+ENDS = 10.0  # seconds for a process to be gone after SIGKILL
 MOST_LOG = 200_000  # characters of a service's output that are kept
-CAPABILITIES = ("NET_ADMIN", "NET_RAW")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a host is: the name of its containers, its network and address, its files by path, the lab's volumes."""
-
-    name: str
-    network: str
-    address: str
-    labels: Mapping[str, str]
-    files: Mapping[str, str]
-    volumes: Mapping[str, str]
 
 
 class Output:
@@ -53,13 +50,7 @@ class Output:
 class Pod:
     """One host of a running stack; `service` is the id of the container that runs its service now."""
 
-    def __init__(
-        self,
-        host: str,
-        settings: Service,
-        place: Place,
-        session: Session,
-    ) -> None:
+    def __init__(self, host: str, settings: Service, place: Place, session: Session) -> None:
         self.host = host
         self.settings = settings
         self.place = place
@@ -68,6 +59,7 @@ class Pod:
         self.outputs: list[Output] = []  # of each container that ran the service, the newest last
         self._current = settings  # as the last recreate left them
         self._session = session
+        self._containers = session.containers
         self._sandbox = ""
         self._agent: Program | None = None
         self._streams: list[Stream] = []
@@ -81,51 +73,48 @@ class Pod:
             raise LabError(f"the sandbox of {self.host!r} does not run yet.")
         return self._agent
 
-    def begin_sandbox(self, addresses: Mapping[str, str]) -> None:
-        """Make and start the sandbox, wait for its agent, and give it the lab's names."""
-        spec = ContainerSpec(
-            name=self.place.name,
-            image=self._session.image,
-            command=["agent", f"{TIME_TO_LIVE:g}"],
-            labels={**self.place.labels, ROLE: SANDBOX},
-            user="0",
-            hostname=self.host,
-            network=self.place.network,
-            address=self.place.address,
-            aliases=[self.host],
-            capabilities=CAPABILITIES,
-            sysctls=self.settings.sysctls,
-            extra_hosts=self.settings.extra_hosts,
-            writes=True,
-        )
-        containers = self._session.containers
-        self._sandbox = containers.create(spec)
+    def begin_sandbox(self, sysctls: Mapping[str, str] | None = None) -> None:
+        """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes."""
+        images = self._session.images
+        tools = images[self.settings.tools]
+        values = {**self.settings.sysctls, **(sysctls or {})}
+        self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
         self._agent = self._attach_program(self._sandbox)
-        containers.start(self._sandbox)
+        self._containers.start(self._sandbox)
         self._agent.ready(SANDBOX_STARTS)
-        self._agent.ask("resolve", SANDBOX_STARTS, names=dict(addresses))
+        self._configure()
+
+    def _configure(self) -> None:
+        """Give the host what lives in its network namespace: the lab's names, and the routes of the stack."""
+        self.agent.ask("resolve", ANSWERS, names=dict(self.place.names))
+        for destination, gateway in self.place.routes.items():
+            self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
+
+    def demand(self, *argv: str) -> Ran:
+        """Run a command with the host's tools that must exit 0; raises AgentRefused where it does not."""
+        ran = Ran(**self.agent.ask("run", ANSWERS + 1, argv=argv, timeout=ANSWERS))
+        if ran.exit_code != 0:
+            raise AgentRefused(self.host, f"run `{' '.join(argv)}`", f"exit {ran.exit_code}. {ran.output.strip()}")
+        return ran
 
     def begin_service(self) -> None:
         """Make and start the service with its current settings; a service that ended is made anew, never restarted."""
         with self._changing:
             if self.service:
-                self._session.containers.remove(self.service)
-            current = self._current
-            is_clients = current.runs_clients
-            container = self._create("service", current, writes=is_clients)
-            if is_clients:
+                self._containers.remove(self.service)
+            container = self._create("service", self._current)
+            if self._current.runs_clients:
                 self.clients = self._attach_program(container)
             else:
                 self._attach_log(container)
             self.service = container
-            self._session.containers.start(container)
+            self._containers.start(container)
 
     def add_clients(self) -> None:
         """Put labctl's own clients beside a service that is somebody's program."""
-        ours = Service(image=OWN_IMAGE, command=["clients"])
-        container = self._create("clients", ours, writes=True)
+        container = self._create("clients", specs.CLIENTS)
         self.clients = self._attach_program(container)
-        self._session.containers.start(container)
+        self._containers.start(container)
 
     def clients_ready(self, seconds: float) -> Mapping[str, Any]:
         """Wait until the clients are loaded and warm; return their versions and the targets they understand."""
@@ -134,7 +123,27 @@ class Pod:
         told: Mapping[str, Any] = self.clients.ready(seconds)["clients"]
         return told
 
-    def recreate(self, environment: Mapping[str, str], command: Command | None) -> None:
+    def clients_broken(self) -> Mapping[str, str]:
+        """Return why each client that cannot be used is left out, once the others are ready."""
+        return {} if self.clients is None else dict(self.clients.ready(0)["broken"])
+
+    # the verbs
+
+    def start(self) -> None:
+        """Start a service that has ended, with the settings it had."""
+        self.begin_service()
+
+    def stop(self, *, grace: float) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds."""
+        if self.exit() is None:
+            self._containers.stop(self.service, max(1, round(grace)))
+            self._session.exits.await_end(self.service, grace + 5)
+
+    def kill(self, *, signal: str) -> None:
+        """Send a signal to the service's main process."""
+        self._containers.kill(self.service, signal)
+
+    def recreate(self, *, environment: Mapping[str, str], command: Command | None) -> None:
         """Make the service anew with these settings merged onto the stack's, never onto the last recreate's."""
         merged = {**self.settings.environment, **environment}
         changes: dict[str, Any] = {"environment": merged}
@@ -143,12 +152,71 @@ class Pod:
         self._current = self.settings.model_copy(update=changes)
         self.begin_service()
 
-    def stop(self, grace: float) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds."""
-        containers = self._session.containers
-        if self.exit() is None:
-            containers.stop(self.service, max(1, round(grace)))
-            self._session.exits.await_end(self.service, grace + 5)
+    def execute(self, *, argv: list[str], environment: Mapping[str, str] | None = None) -> Ran:
+        """Run a command in the service's container, as its user, whatever it exits with."""
+        return self._containers.execute(self.service, argv, environment)
+
+    def running(self) -> bool:
+        """Tell whether the service runs."""
+        return self.exit() is None
+
+    def ended(self) -> bool:
+        """Tell whether the service has ended."""
+        return self.exit() is not None
+
+    def pause(self) -> None:
+        """Freeze every process of the service."""
+        self._containers.pause(self.service)
+
+    def unpause(self) -> None:
+        """Let a paused service go on."""
+        self._containers.unpause(self.service)
+
+    def paused(self) -> bool:
+        """Tell whether the service is paused."""
+        return self._containers.state(self.service) == "paused"
+
+    def unpaused(self) -> bool:
+        """Tell whether the service runs and is not paused."""
+        return self._containers.state(self.service) == "running"
+
+    def power_off(self) -> None:
+        """Take the host off the network, then end its service: nobody sees a last packet."""
+        self.demand("sh", "-c", f"ip link set {DEVICE} down")
+        self._end_service()
+
+    def power_on(self) -> None:
+        """Put the host back on the network, and start its service with the settings it had."""
+        self.demand("sh", "-c", f"ip link set {DEVICE} up")
+        self._configure()
+        self._begin_all()
+
+    def reboot(self, *, sysctls: Mapping[str, str]) -> None:
+        """Make the host anew at the same address: rules and routes that were added are lost."""
+        self._end_service()
+        self.agent.close()
+        self._containers.remove(self._sandbox)
+        self.begin_sandbox(sysctls)
+        self._begin_all()
+
+    def disconnect(self) -> None:
+        """Take the host off its network; its interface is gone."""
+        self._containers.disconnect(self.place.network, self._sandbox)
+
+    def connect(self) -> None:
+        """Put the host on its network, with the address, the names and the routes that it had."""
+        self._containers.connect(self.place.network, self._sandbox, self.place.address, self.place.aliases)
+        self._configure()
+
+    def connected(self) -> bool:
+        """Tell whether the host is on its network."""
+        return self._containers.is_connected(self.place.network, self._sandbox)
+
+    def disconnected(self) -> bool:
+        """Tell whether the host is on no network."""
+        return not self.connected()
+
+    # what is known of it
 
     def exit(self) -> Exit | None:
         """Return how the service ended, or None while it runs."""
@@ -168,7 +236,7 @@ class Pod:
         check = self.settings.healthcheck
         seconds = (check.interval + check.timeout) * check.retries if check else 0.0
         poll(
-            lambda: self._session.containers.health(self.service) in ("healthy", ""),
+            lambda: self._containers.health(self.service) in ("healthy", ""),
             seconds + 1,
             f"{self.host} to become healthy",
             last=self.log,
@@ -179,32 +247,32 @@ class Pod:
         for stream in self._streams:
             stream.close()
 
-    def _create(self, role: str, settings: Service, *, writes: bool) -> str:
-        own = self._session.images.get(settings.image)
-        spec = ContainerSpec(
-            name=f"{self.place.name}-{role}-{next(self._numbers)}",
-            image=own or settings.image,
-            command=argv(settings.command) if settings.command is not None else None,
-            entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
-            labels={**self.place.labels, ROLE: role},
-            environment=settings.environment,
-            user=settings.user,
-            joins=self._sandbox,
-            drop_all=own is not None,
-            ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
-            memory=settings.mem_limit,
-            tmpfs=settings.tmpfs,
-            volumes={self.place.volumes[volume]: path for volume, path in settings.volumes.items()},
-            healthcheck=_health(settings),
-            writes=writes,
-        )
+    def _end_service(self) -> None:
+        if self.exit() is None:
+            self._containers.kill(self.service, "SIGKILL")
+            self._session.exits.await_end(self.service, ENDS)
+
+    def _begin_all(self) -> None:
+        beside = self.clients is not None and not self._current.runs_clients
+        self.begin_service()
+        if beside:
+            self.add_clients()
+        if self.clients is not None:
+            self.clients_ready(SANDBOX_STARTS)
+
+    def _create(self, role: str, settings: Service) -> str:
+        name = f"{self.place.name}-{role}-{next(self._numbers)}"
+        spec: ContainerSpec = specs.service(name, role, settings, self.place, self._sandbox, self._session.images)
         try:
-            container = self._session.containers.create(spec)
+            container = self._containers.create(spec)
         except NotThere as error:
             error.todo = f"If the image is missing: docker pull {spec.image}. labctl pulls none for a stack by itself."
             raise
-        if role == "service" and self.place.files:
-            self._session.containers.put(container, self.place.files)
+        files = dict(self.place.files) if role == "service" else {}
+        if settings.runs_clients:
+            files |= plugin_files()
+        if files:
+            self._containers.put(container, files)
         return container
 
     def _attach_program(self, container: str) -> Program:
@@ -218,17 +286,3 @@ class Pod:
         output = Output(container)
         self.outputs.append(output)
         stream.listen(lambda _, printed: output.add(printed), lambda: None)
-
-
-def _health(settings: Service) -> dict[str, Any] | None:
-    check = settings.healthcheck
-    if check is None:
-        return None
-    test = ["CMD-SHELL", check.test] if isinstance(check.test, str) else list(check.test)
-    nanoseconds = 1_000_000_000
-    return {
-        "Test": test,
-        "Interval": int(check.interval * nanoseconds),
-        "Timeout": int(check.timeout * nanoseconds),
-        "Retries": check.retries,
-    }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from labctl import __version__
-from labctl.abilities import missing
+from labctl.abilities import ABILITIES, TRIES, missing
+from labctl.deploy import deployed
 from labctl.errors import AgentLost, LabctlError, LabError
 from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
-from labctl.lab import Lab, deployed
+from labctl.lab import Lab
 from labctl.model import Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
 from labctl.places import RUNS
@@ -18,6 +20,7 @@ from labctl.scenario import Loaded
 from labctl.session import Session
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
+Visit = Callable[[Observer, Verdict], None]
 
 
 class Ended(Exception):  # no error: the phase that decides
@@ -32,12 +35,16 @@ class Ended(Exception):  # no error: the phase that decides
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run: which clients (all where empty), where to keep the runs, who listens, whether to keep a lab."""
+    """How to run: which clients (all where empty), where to keep the runs, who listens, how far to go, who looks in.
+
+    `visit` is called with the lab as it stands at the end, before it is removed.
+    """
 
     clients: tuple[str, ...] = ()
     runs: Path = RUNS
     listeners: tuple[Listener, ...] = ()
-    keep: object = None  # called with the lab and the verdict before the lab is removed
+    until: Phase = Phase.FIXED  # the last phase that is run
+    visit: Visit | None = None
 
 
 def run(loaded: Loaded, session: Session, options: Options = Options()) -> Result:
@@ -53,17 +60,19 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     try:
         with deployed(loaded.stack, scenario.name, scenario.client.host, session, journal) as lab:
             try:
-                _demand(lab, loaded, session)
-                observer = Observer(lab, scenario, journal, options.clients)
+                observer = Observer(lab, loaded.filled(lab.values), journal, options.clients)
                 versions |= observer.versions
-                _phases(observer, phases, journal)
-                end = Ended(Verdict.PASSED, "broken as claimed, and mended by the fix")
+                _demand(lab, loaded, session)
+                for phase in _phases(observer, phases, journal):
+                    if phase is options.until:
+                        break
+                end = Ended(Verdict.PASSED, _as_claimed(options.until))
             except Ended as ended:
                 end = ended
             finally:
                 services |= _services(lab)
-            if callable(options.keep):
-                options.keep(lab, end.verdict)
+            if options.visit is not None:
+                options.visit(observer, end.verdict)
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:
             raise
@@ -87,18 +96,23 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     return result
 
 
+def _as_claimed(until: Phase) -> str:
+    if until is Phase.FIXED:
+        return "broken as claimed, and mended by the fix"
+    return f"as claimed up to the {until} phase, where it was to end"
+
+
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
-        why = missing(
-            ability, lambda argv: lab.tool(loaded.scenario.client.host, argv, 5), local=session.connection.local
-        )
+        host = loaded.stack.host_with(ABILITIES[ability].tools) or loaded.scenario.client.host
+        why = missing(ability, partial(lab.tool, host, seconds=TRIES), local=session.connection.local)
         if why:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 
 
-def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> None:
-    """Run the phases in order; the first that does not pass decides."""
+def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> Iterator[Phase]:
+    """Run the phases in order, each when it is asked for; the first that does not pass decides."""
     scenario = observer.scenario
 
     with _phase(Phase.HEALTHY, phases, journal, observer) as healthy:
@@ -108,6 +122,7 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
                 Verdict.INCONCLUSIVE, f"the stack was not healthy: {healthy.mismatch}", healthy.lab.last_words()
             )
         healthy.diagnose()
+    yield Phase.HEALTHY
 
     with _phase(Phase.FAULTED, phases, journal, observer) as faulted:
         faulted.apply(scenario.fault)
@@ -119,6 +134,7 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
                 "Either the expectation is wrong, or the fault does not do what the scenario says.",
             )
         faulted.diagnose()
+    yield Phase.FAULTED
 
     with _phase(Phase.UNFIXED, phases, journal, observer) as unfixed:
         if scenario.expect.heals:
@@ -134,6 +150,7 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
                     "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`.",
                 )
             unfixed.diagnose()
+    yield Phase.UNFIXED
 
     with _phase(Phase.FIXED, phases, journal, observer) as fixed:
         try:
@@ -146,6 +163,7 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
         if not fixed.held:
             raise Ended(Verdict.FAILED, f"the fix does not mend it: {fixed.mismatch}")
         fixed.diagnose()
+    yield Phase.FIXED
 
 
 class _phase:  # noqa: N801 - reads as a statement

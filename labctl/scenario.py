@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from labctl import actions, clients, documents, stack
+from labctl import actions, clients, documents, placeholders, stack
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
-from labctl.clients import Target
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
 from labctl.fields import HOSTS, Command, Duration, Host, Name, Pattern, TargetURL, Text, Written, one_of
@@ -32,8 +31,6 @@ CAUSES = {
     "listening-address": "The server runs, but listens on another address than the one the client uses.",
     "backlog": "The server's queue of connections to be accepted is full.",
 }
-PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
-PLACEHOLDERS = ("client.target.host", "client.target.port")
 NOT_JUDGED_YET: Mapping[documents.Path, str] = {
     ("expect", "packets"): "packets are not judged yet",
     ("expect", "counters"): "counters are not judged yet",
@@ -177,6 +174,12 @@ class Loaded:
     stack: Stack
     file: Path
     stack_file: Path
+    document: Document = field(repr=False)
+
+    def filled(self, values: Mapping[str, str]) -> Scenario:
+        """Return the scenario with these placeholders replaced: what was left open until the lab stood."""
+        document = dataclasses.replace(self.document, value=placeholders.filled(self.document.value, values))
+        return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: self.stack.services})
 
 
 def load(file: Path) -> Loaded:
@@ -191,14 +194,16 @@ def load(file: Path) -> Loaded:
         stack_file, on = _stack(document, file)
     except Mistakes as error:
         mistakes += error.mistakes
-    context = {} if on is None else {HOSTS: on.services}
+    hosts = {} if on is None else on.services
+    mistakes += _check_placeholders(document, hosts)
+    context = {} if on is None else {HOSTS: hosts}
     try:
         scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)
     except Mistakes as error:
         raise Mistakes([*mistakes, *error.mistakes]) from error
     if stack_file is None or on is None or mistakes:
         raise Mistakes(mistakes)
-    return Loaded(scenario, on, file, stack_file)
+    return Loaded(scenario, on, file, stack_file, document)
 
 
 def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
@@ -251,34 +256,15 @@ def _check(document: Document) -> Iterator[Mistake]:
                 yield _not_judged_yet(document, path, ("client", "connection"))
             case _ if path in NOT_JUDGED_YET:
                 yield _not_judged_yet(document, path, path)
-    yield from _check_placeholders(document, document.value, ())
 
 
 def _not_judged_yet(document: Document, path: documents.Path, key: documents.Path) -> Mistake:
     return document.mistake(path, f"{NOT_JUDGED_YET[key]}.", "Leave the key out.", at_key=True)
 
 
-def _check_placeholders(document: Document, value: Any, path: documents.Path) -> Iterator[Mistake]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key != "explain":
-                yield from _check_placeholders(document, inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _check_placeholders(document, inner, (*path, index))
-    elif isinstance(value, str):
-        for name in PLACEHOLDER.findall(value):
-            if name not in PLACEHOLDERS or path[0] != "diagnose":
-                known = " and ".join(f"${{{known}}}" for known in PLACEHOLDERS)
-                yield document.mistake(path, f"${{{name}}} is not known here.", f"Known, under `diagnose`: {known}.")
-
-
-def filled(text: Command, target: str | None) -> Command:
-    """Return a diagnosis command with its placeholders replaced by the client's target."""
-    if target is None:
-        return text
-    parsed = Target.parse(target)
-    values = {"client.target.host": parsed.host, "client.target.port": str(parsed.port)}
-    if isinstance(text, list):
-        return [PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in text]
-    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+def _check_placeholders(document: Document, hosts: Collection[str]) -> Iterator[Mistake]:
+    for path, name in placeholders.named(document.value):
+        known = placeholders.known(path, hosts)
+        if name not in known:
+            meant = f"Known here: {', '.join(f'${{{one}}}' for one in known)}."
+            yield document.mistake(path, f"${{{name}}} is not known here.", meant)

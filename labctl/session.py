@@ -67,8 +67,14 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
     with ExitStack() as undo:
         if signals:
             undo.enter_context(stoppable(lambda: look(containers, label)))
-        undo.enter_context(Watchdog(label))
+        watchdog = undo.enter_context(Watchdog(label))
         exits = Exits(connection, label)
         undo.callback(exits.close)
-        undo.callback(sweep, containers, label)
+        undo.callback(_remove, containers, label, watchdog)
         yield Session(identity, connection, containers, exits, images)
+
+
+def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:
+    """Remove everything; only where that went to its end is the watchdog told that it has nothing to do."""
+    if not sweep(containers, label):
+        watchdog.dismiss()

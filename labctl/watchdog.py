@@ -22,6 +22,7 @@ class Watchdog:
     """labctl's end of the pipe."""
 
     def __init__(self, label: str) -> None:
+        self._dismissed = False
         reading, self._writing = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -38,13 +39,15 @@ class Watchdog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.dismiss()
+        """Let go of the pipe: unless it was dismissed, the watchdog goes to work now."""
+        os.close(self._writing)
+        if self._dismissed:
+            self._process.wait(timeout=10)
 
     def dismiss(self) -> None:
-        """Tell it that nothing is left to remove, and wait until it is gone."""
+        """Tell it that nothing is left to remove."""
         os.write(self._writing, DONE)
-        os.close(self._writing)
-        self._process.wait(timeout=10)
+        self._dismissed = True
 
 
 def main() -> None:

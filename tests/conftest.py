@@ -12,10 +12,11 @@ import pytest
 from labs import Deploy
 
 from labctl import scenario
+from labctl.deploy import deployed
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
 from labctl.journal import Journal, new_folder
-from labctl.lab import Lab, deployed
+from labctl.lab import Lab
 from labctl.model import Result, Verdict
 from labctl.places import images, installed
 from labctl.run import Options

@@ -19,6 +19,9 @@ from labctl.errors import indented
 from labctl.fields import Command, Duration, Pattern, Written
 
 FAMILIES = "labctl.actions"
+DEVICE = "$(ls /sys/class/net | grep ^eth)"
+"""In a line of the shell: a host's one interface; eth0, until it was taken off its network and put back."""
+TOOL_SECONDS = 5.0  # for one call of a tool; those that lock wait for each other
 registry: dict[str, type[Action]] = {}
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
@@ -62,6 +65,16 @@ class Configure:
 Step = Ask | Call | Configure
 
 
+def tool(host: str, *argv: str, exits: int | None = 0) -> Ask:
+    """Return the request to run a command with a host's tools."""
+    return Ask(host, "run", {"argv": list(argv), "timeout": TOOL_SECONDS}, exits=exits)
+
+
+def shell(host: str, line: str) -> Ask:
+    """Return the request to run a line of the shell with a host's tools; it must exit 0."""
+    return tool(host, "sh", "-c", line)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What must be seen once an action is in place: a claim in words, and the step that shows it by succeeding."""
@@ -81,6 +94,7 @@ class Until(Written):
 
     listens: str | None = None  # address:port, on the action's host
     log: Pattern | None = None  # in the service's log
+    exits: int | None = None  # the service's process has ended with this code
     run: Command | None = None  # exits 0, with the host's tools
     within: Duration = 10.0
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Self
 
 import pydantic
 
-from labctl.actions import Action, Ask, Proof, Step
+from labctl.actions import Action, Proof, Step, shell, tool
 from labctl.fields import Host
 
-SECONDS = 5.0  # for one call of the tool; it waits for the lock of others
+RULE = re.compile(r"(ip|ip6|inet) [a-z]\w* (input|output|forward) [^\n;]+")
+VERDICT = re.compile(r"\b(accept|drop|reject|return|queue|jump|goto)\b")
 
 
 class Iptables(Action, key="iptables"):
@@ -49,12 +52,74 @@ class Iptables(Action, key="iptables"):
 
     def steps(self) -> Sequence[Step]:
         argv = self._argv("-I", "1") if self.rule else self._argv("-D")
-        return [Ask(self.iptables, "run", {"argv": argv, "timeout": SECONDS})]
+        return [tool(self.iptables, *argv)]
 
     def proofs(self) -> Sequence[Proof]:
-        there = Ask(self.iptables, "run", {"argv": self._argv("-C"), "timeout": SECONDS}, exits=0 if self.rule else 1)
+        there = tool(self.iptables, *self._argv("-C"), exits=0 if self.rule else 1)
         return [Proof(f"the rule is {'listed' if self.rule else 'gone'} on {self.iptables}", there)]
 
     def typed(self) -> str:
         argv = self._argv("-I") if self.rule else self._argv("-D")
         return shlex.join(word for word in argv if word != "-w")
+
+
+class Nft(Action, key="nft"):
+    """Insert a rule before all others of its chain (`rule`), or delete one (`delete`), by nft(8).
+
+    Written as for `nft add rule`: `inet filter input tcp dport 8080 drop`. Its table and its chain are made where they
+    are not there, the chain as the base chain of the hook that it is named after. The rule carries a comment, by which
+    it is found again, and a counter.
+    """
+
+    nft: Host
+    rule: str | None = None
+    delete: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.rule is None) == (self.delete is None):
+            raise ValueError("nft takes either `rule` (to insert) or `delete`")
+        if not RULE.fullmatch(self._written):
+            raise ValueError(
+                "a rule is a family, a table, a chain and a statement: inet filter input tcp dport 8080 drop"
+            )
+        return self
+
+    @property
+    def _written(self) -> str:
+        return (self.rule or self.delete or "").strip()
+
+    @property
+    def _chain(self) -> str:
+        return " ".join(self._written.split()[:3])
+
+    @property
+    def _mark(self) -> str:
+        return f"labctl-{hashlib.sha256(self._written.encode()).hexdigest()[:8]}"
+
+    def _handle(self) -> str:
+        """Return a shell line that prints the rule's handle, by which alone nft deletes it."""
+        return f"nft -a list chain {self._chain} | sed -n 's/.*comment \"{self._mark}\".*# handle //p'"
+
+    def steps(self) -> Sequence[Step]:
+        if self.delete:
+            return [shell(self.nft, f"nft delete rule {self._chain} handle $({self._handle()} | head -n 1)")]
+        family, table, chain, statement = self._written.split(maxsplit=3)
+        counted = statement if "counter" in statement.split() else VERDICT.sub(r"counter \1", statement, count=1)
+        commands = [
+            f"add table {family} {table}",
+            f"add chain {self._chain} {{ type filter hook {chain} priority 0; }}",
+            f'insert rule {self._chain} {counted} comment "{self._mark}"',
+        ]
+        return [tool(self.nft, "nft", "\n".join(commands))]
+
+    def proofs(self) -> Sequence[Proof]:
+        listed = f"{self._handle()} | grep -q ."
+        if self.delete:
+            return [Proof(f"the rule is gone on {self.nft}", shell(self.nft, f"! {listed}"))]
+        return [Proof(f"the rule is listed on {self.nft}", shell(self.nft, listed))]
+
+    def typed(self) -> str:
+        if self.delete:
+            return f"nft delete rule {self._chain} handle $HANDLE   # {self._written}"
+        return f"nft insert rule {self._written}"

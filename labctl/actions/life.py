@@ -1,4 +1,4 @@
-"""The life of a service: stopped, started, killed, made anew."""
+"""The life of a service: stopped, started, killed, paused, made anew."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ class Recreate(Action, key="recreate"):
         return [Call("recreate", self.recreate, {"environment": self.environment, "command": self.command})]
 
     def proofs(self) -> Sequence[Proof]:
+        if self.until is not None and self.until.exits is not None:  # it is to end, and may have done so already
+            return []
         return [Proof(f"the process of {self.recreate} runs", Call("running", self.recreate))]
 
     def typed(self) -> str:
@@ -94,3 +96,33 @@ class Kill(Action, key="kill"):
 
     def typed(self) -> str:
         return f"docker compose kill -s {self.signal} {self.kill}"
+
+
+class Pause(Action, key="pause"):
+    """Freeze every process of a service, as `docker pause` does: it holds its connections and does nothing."""
+
+    pause: Host
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("pause", self.pause)]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"the engine says that {self.pause} is paused", Call("paused", self.pause))]
+
+    def typed(self) -> str:
+        return f"docker compose pause {self.pause}"
+
+
+class Unpause(Action, key="unpause"):
+    """Let a paused service go on."""
+
+    unpause: Host
+
+    def steps(self) -> Sequence[Step]:
+        return [Call("unpause", self.unpause)]
+
+    def proofs(self) -> Sequence[Proof]:
+        return [Proof(f"{self.unpause} is paused no more", Call("unpaused", self.unpause))]
+
+    def typed(self) -> str:
+        return f"docker compose unpause {self.unpause}"

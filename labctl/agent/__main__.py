@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from labctl.agent.children import Children
@@ -18,8 +19,11 @@ from labctl.agent.sockets import listeners
 def main() -> None:
     """Serve until the stream ends or the time to live (the first argument, in seconds) is over.
 
-    Then the kernel ends the rest of this PID namespace.
+    Then the kernel ends the rest of this PID namespace. Anywhere else than at its head it refuses to run: what it does
+    to a host's network and files it must never do to the machine.
     """
+    if os.getpid() != 1:
+        sys.exit("labctl's agent runs as PID 1 of a sandbox only")
     if len(sys.argv) > 1:
         end = threading.Timer(float(sys.argv[1]), os._exit, [0])
         end.daemon = True  # or it would keep an agent that has failed alive, and everybody waiting for it
@@ -35,7 +39,10 @@ def main() -> None:
         return children.run(request["argv"], float(request["timeout"]))
 
     def resolve(request: Mapping[str, Any]) -> Any:
-        resolver.serve(request["names"])
+        resolver.know(request["names"])
+        resolver.serve()
+        # a bind mount, so it is written in place; the engine writes it anew with each connection to a network
+        Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
 
     def listening(_: Mapping[str, Any]) -> Any:
         return listeners()

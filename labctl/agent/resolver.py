@@ -11,7 +11,6 @@ import socket
 import struct
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 PORT = 53
 A = 1
@@ -29,12 +28,12 @@ class Resolver:
         self._addresses: dict[str, bytes] = {}
         self._serving = False
 
-    def serve(self, names: Mapping[str, str]) -> None:
-        """Take over the table and, the first time, the host's /etc/resolv.conf.
-
-        The file is a bind mount, so it is written in place. Raises OSError where port 53 cannot be had.
-        """
+    def know(self, names: Mapping[str, str]) -> None:
+        """Take over the table."""
         self._addresses = {name.lower(): ipaddress.IPv4Address(address).packed for name, address in names.items()}
+
+    def serve(self) -> None:
+        """Answer on 127.0.0.1 from now on; raises OSError where port 53 cannot be had."""
         if self._serving:
             return
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -42,7 +41,6 @@ class Resolver:
         tcp = socket.create_server(("127.0.0.1", PORT))
         threading.Thread(target=self._serve_udp, args=(udp,), name="resolver", daemon=True).start()
         threading.Thread(target=self._serve_tcp, args=(tcp,), name="resolver-tcp", daemon=True).start()
-        Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
         self._serving = True
 
     def _serve_udp(self, udp: socket.socket) -> None:

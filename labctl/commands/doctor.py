@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from labctl.doctor import Diagnosis
+    from labctl.doctor import Ability, Diagnosis
 
 
 @click.command(epilog="Example: labctl doctor")
@@ -38,9 +38,15 @@ def lines(found: Diagnosis) -> Iterator[str]:
         yield "abilities"
     width = max((len(ability.name) for ability in found.abilities), default=0)
     for ability in found.abilities:
-        verdict = f"missing: {ability.why_not} ({ability.costs})" if ability.why_not else "works"
-        yield f"  {ability.name:<{width}}  {verdict}"
+        yield f"  {ability.name:<{width}}  {verdict(ability)}"
     yield from left_over(found)
+
+
+def verdict(ability: Ability) -> str:
+    """Return in words whether an ability is there."""
+    if ability.untried:
+        return f"not tried: {ability.why_not}"
+    return f"missing: {ability.why_not} ({ability.costs})" if ability.why_not else "works"
 
 
 def left_over(found: Diagnosis) -> Iterator[str]:

@@ -6,5 +6,6 @@ images.py       pull, import, build
 once.py         a command in a container of its own
 containers.py   containers and networks, as a lab wants them
 stream.py       attached standard streams
+terminal.py     a program in a container, on a person's terminal
 events.py       how containers ended
 """

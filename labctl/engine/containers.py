@@ -158,6 +158,31 @@ class Containers:
         with translated(f"send {signal} to a container"):
             self._api.kill(container, signal)
 
+    def pause(self, container: str) -> None:
+        """Freeze every process of a container."""
+        with translated("pause a container"):
+            self._api.pause(container)
+
+    def unpause(self, container: str) -> None:
+        """Let a paused container go on."""
+        with translated("unpause a container"):
+            self._api.unpause(container)
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Take a running container off a network; its interface is gone."""
+        with translated("disconnect a container from its network"):
+            self._api.disconnect_container_from_network(container, network)
+
+    def connect(self, network: str, container: str, address: str, aliases: Sequence[str]) -> None:
+        """Put a running container on a network, with the address and the names that it is to have there."""
+        with translated("connect a container to its network"):
+            self._api.connect_container_to_network(container, network, ipv4_address=address, aliases=list(aliases))
+
+    def is_connected(self, network: str, container: str) -> bool:
+        """Tell whether a container is on a network."""
+        joined = self._inspect(container)["NetworkSettings"]["Networks"]
+        return any(endpoint["NetworkID"] == network for endpoint in joined.values())
+
     def remove(self, container: str, seconds: float = 10) -> None:
         """Remove a container by force and wait until it is gone; one that is already going is no error."""
         deadline = time.monotonic() + seconds
@@ -198,9 +223,16 @@ class Containers:
 
     def health(self, container: str) -> str:
         """Return what the container's health check says: starting, healthy, unhealthy, or "" without one."""
+        return str(self._inspect(container)["State"].get("Health", {}).get("Status", ""))
+
+    def state(self, container: str) -> str:
+        """Return what the engine calls the container's state, such as running, paused or exited."""
+        return str(self._inspect(container)["State"]["Status"])
+
+    def _inspect(self, container: str) -> Mapping[str, Any]:
         with translated("look at a container"):
-            state: Mapping[str, Any] = self._api.inspect_container(container)["State"]
-        return str(state.get("Health", {}).get("Status", ""))
+            seen: Mapping[str, Any] = self._api.inspect_container(container)
+        return seen
 
     def labelled(self, label: str) -> list[Mapping[str, Any]]:
         """Return all containers, running or not, with a label (`key` or `key=value`)."""

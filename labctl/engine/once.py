@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from labctl.engine.connection import Connection
+from labctl.engine.containers import Containers
 from labctl.engine.translate import translated
 from labctl.errors import NotThere
 from labctl.model import Ran
@@ -41,10 +42,12 @@ def run_once(
     user: str | None = None,
     capabilities: Sequence[str] = (),
     sysctls: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Ran:
     """Run a command to its end in a container of its own that has no network, and return what it printed.
 
-    `timeout` is in seconds; a command that takes longer is ended, and its exit code is None.
+    `timeout` is in seconds; a command that takes longer is ended, and its exit code is None. `files` holds texts by the
+    absolute paths that they have in there.
     """
     from docker.types import LogConfig
 
@@ -60,6 +63,8 @@ def run_once(
     )
     settings = {"command": list(argv), "entrypoint": "", "host_config": host_config, "user": user}
     with one_off(connection, image, purpose, **settings) as container, translated(purpose):
+        if files:
+            Containers(connection).put(container, files)
         began = time.monotonic()
         api.start(container)
         code = _exit_code(connection, container, timeout)

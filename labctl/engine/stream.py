@@ -19,6 +19,14 @@ STDERR = 2
 HEADER = struct.Struct(">BxxxL")
 
 
+def plain_socket(attached: Any) -> Any:
+    """Return the socket under what the SDK gives for one, without a time-out."""
+    plain = getattr(attached, "_sock", attached)  # under http.client's file
+    if hasattr(plain, "settimeout"):
+        plain.settimeout(None)
+    return plain
+
+
 class Stream:
     """Attached to a container that has not started yet: attached later, the first frame may be lost."""
 
@@ -26,10 +34,8 @@ class Stream:
         params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(writes)}
         with translated("attach to a container"):
             attached = connection.api.attach_socket(container, params)
-        self._socket: Any = getattr(attached, "_sock", attached)  # a plain socket under http.client's file
+        self._socket = plain_socket(attached)
         self._keep = attached  # closing the wrapper would close what is under it
-        if hasattr(self._socket, "settimeout"):
-            self._socket.settimeout(None)
         self._lock = threading.Lock()
 
     def listen(self, on_output: Callable[[int, bytes], None], on_end: Callable[[], None]) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from strangers import install, python
 
 from labctl.engine.connection import Connection
 
@@ -56,7 +54,6 @@ fix:
   - {blackhole: client, towards: server, gone: true}
 explain: connect(2) to a blackhole route fails with EINVAL (ip-route(8)).
 """
-METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
 RUN = """\
 import sys
 from pathlib import Path
@@ -73,34 +70,11 @@ print(actions.broken_plugins)
 """
 
 
-def install(folder: Path, name: str, module: str, content: str) -> None:
-    """Put a distribution into a folder, as an installer leaves it."""
-    metadata = folder / f"{name}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(METADATA.format(name=name))
-    (metadata / "entry_points.txt").write_text(f"[labctl.actions]\n{name} = {module}\n")
-    (folder / f"{module}.py").write_text(content)
-
-
-def python(folder: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with what is installed in a folder."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(root)])}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """Return a folder with a package of actions, a package that is broken, and a scenario."""
-    install(tmp_path, "blackholes", "blackhole_actions", PLUGIN)
-    install(tmp_path, "wrecked", "wrecked_actions", "import no_such_module_anywhere\n")
+    install(tmp_path, "labctl.actions", "blackholes", "blackhole_actions", PLUGIN)
+    install(tmp_path, "labctl.actions", "wrecked", "wrecked_actions", "import no_such_module_anywhere\n")
     (tmp_path / "blackhole.yaml").write_text(SCENARIO)
     return tmp_path
 
@@ -127,7 +101,7 @@ def test_an_action_whose_name_is_taken_is_left_out_and_named(
     tmp_path: Path, root: Path, connection: Connection
 ) -> None:
     del connection
-    install(tmp_path, "thief", "thief_actions", PLUGIN.replace('key="blackhole"', 'key="stop"'))
+    install(tmp_path, "labctl.actions", "thief", "thief_actions", PLUGIN.replace('key="blackhole"', 'key="stop"'))
     told = "from labctl import actions; actions.discover(); print(actions.registry['stop'], actions.broken_plugins)"
     ran = python(tmp_path, root, "-c", told)
     assert "labctl.actions.life.Stop" in ran.stdout, ran.stderr

@@ -19,8 +19,11 @@ from labctl.places import installed
 
 actions.discover()
 KINDS = {key: kind for key, kind in actions.registry.items() if kind.__module__.startswith("labctl.")}
-NOT_SHOWN_YET = {"kill", "restart"}
-"""Actions that no scenario needs yet; the tests of scenarios that are wrong on purpose run them."""
+NOT_SHOWN_YET = {
+    *("kill", "restart", "pause", "unpause", "power_off", "power_on", "reboot"),
+    *("disconnect", "connect", "link", "route"),
+}
+"""Actions that no scenario needs yet; tests/engine/test_actions_work.py runs them."""
 
 
 def of(written: dict[str, Any]) -> Action:
@@ -38,6 +41,20 @@ EXAMPLES: list[dict[str, Any]] = [
     {"recreate": "server", "environment": {"PORT": 9090}, "command": ["serve"]},
     {"kill": "server", "signal": "SIGTERM"},
     {"kill": "server"},
+    {"pause": "server"},
+    {"unpause": "server"},
+    {"power_off": "server"},
+    {"power_on": "server", "until": {"listens": "0.0.0.0:8080"}},
+    {"reboot": "server"},
+    {"reboot": "server", "sysctls": {"net.ipv4.ip_local_port_range": "50000 50003"}},
+    {"disconnect": "server"},
+    {"connect": "server"},
+    {"link": "client", "set": "mtu 1000"},
+    {"route": "client", "add": "blackhole 198.19.0.3"},
+    {"route": "client", "replace": "198.19.0.3 via 198.19.0.4"},
+    {"route": "client", "delete": "default"},
+    {"nft": "server", "rule": "inet filter input tcp dport 8080 drop"},
+    {"nft": "server", "delete": "inet filter input tcp dport 8080 drop"},
     {"iptables": "server", "rule": "INPUT -j DROP"},
     {"iptables": "server", "delete": "-t mangle INPUT -j DROP"},
     {"hold": 3, "host": "client", "target": "tcp://server:8080"},
@@ -144,6 +161,61 @@ def test_a_rule_is_planned_as_the_operator_would_type_it(
 def test_what_is_no_rule_is_refused(written: dict[str, str]) -> None:
     with pytest.raises(pydantic.ValidationError):
         Iptables.model_validate({"iptables": "server", **written})
+
+
+@pytest.mark.parametrize(
+    ("written", "did", "undone"),
+    [
+        (
+            "inet filter input tcp dport 8080 drop",
+            "insert rule inet filter input tcp dport 8080 counter drop comment ",
+            "nft delete rule inet filter input handle ",
+        ),
+        (
+            "ip guard forward ip daddr 198.19.0.2 reject with tcp reset",
+            "insert rule ip guard forward ip daddr 198.19.0.2 counter reject with tcp reset comment ",
+            "nft delete rule ip guard forward handle ",
+        ),
+        (
+            "ip guard output counter accept",
+            "insert rule ip guard output counter accept comment ",
+            "nft delete rule ip guard output handle ",
+        ),
+    ],
+)
+def test_a_rule_of_nft_is_counted_and_found_again_by_its_comment(written: str, did: str, undone: str) -> None:
+    [insert] = of({"nft": "server", "rule": written}).steps()
+    [delete] = of({"nft": "server", "delete": written}).steps()
+    assert isinstance(insert, Ask)
+    assert isinstance(delete, Ask)
+    *_, rule = insert.arguments["argv"][-1].splitlines()
+    assert rule.startswith(did)
+    mark = rule.rpartition(" ")[2]
+    assert delete.arguments["argv"][-1].startswith(undone)
+    assert mark in delete.arguments["argv"][-1]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"nft": "server"},
+        {"nft": "server", "rule": "inet filter input drop", "delete": "inet filter input drop"},
+        {"nft": "server", "rule": "tcp dport 8080 drop"},
+        {"nft": "server", "rule": "add rule inet filter input tcp dport 8080 drop"},
+        {"nft": "server", "rule": "inet filter input drop; flush ruleset"},
+        {"nft": "server", "rule": "inet filter postrouting drop"},
+        {"route": "client"},
+        {"route": "client", "add": "default", "delete": "default"},
+        {"route": "client", "add": "ip route add default"},
+        {"route": "client", "add": "blackhole"},
+        {"route": "client", "add": ""},
+        {"link": "client", "set": "promisc on"},
+        {"reboot": "server", "sysctls": {"kernel.panic": "1"}},
+    ],
+)
+def test_what_is_no_rule_route_or_setting_is_refused(written: dict[str, Any]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        of(written)
 
 
 def test_a_key_that_is_taken_is_refused() -> None:

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from labctl import base, image
 from labctl.image import Layer
+from labctl.places import images
+
+BELOW = {"BASE": "below"}
 
 
 @pytest.fixture
@@ -21,25 +24,42 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_the_tag_is_a_function_of_what_goes_in(files: dict[str, Path]) -> None:
-    tag = Layer("x", files, "below").tag
-    assert tag == Layer("x", dict(reversed(files.items())), "below").tag
+    tag = Layer("x", files, BELOW).tag
+    assert tag == Layer("x", dict(reversed(files.items())), BELOW).tag
     assert tag.startswith("x:")
     others = [
-        Layer("x", files, "another below"),
-        Layer("x", {"a": files["a"]}, "below"),
-        Layer("x", {"a": files["a"], "c": files["b"]}, "below"),
-        Layer("x", {"a": files["b"], "b": files["a"]}, "below"),
+        Layer("x", files, {"BASE": "another"}),
+        Layer("x", {"a": files["a"]}, BELOW),
+        Layer("x", {"a": files["a"], "c": files["b"]}, BELOW),
+        Layer("x", {"a": files["b"], "b": files["a"]}, BELOW),
     ]
     assert len({tag, *(other.tag for other in others)}) == 5
     files["a"].write_text("changed")
-    assert Layer("x", files, "below").tag != tag
+    assert Layer("x", files, BELOW).tag != tag
 
 
 def test_the_layers_stand_on_one_another() -> None:
     tools, python, programs = image.layers(environment={})
-    assert tools.parent == "base auto"
-    assert python.parent == tools.tag
-    assert programs.parent == python.tag
+    assert tools.parents == {"BASE": "base auto"}
+    assert python.parents == {"BASE": tools.tag}
+    assert programs.parents == {"BASE": python.tag}
+
+
+@pytest.mark.parametrize("name", images())
+def test_every_layer_comes_after_those_that_it_is_made_from(name: str) -> None:
+    seen = {"base auto"}
+    for layer in image.layers(name, environment={}):
+        assert set(layer.parents.values()) <= seen
+        assert "BASE" in layer.parents
+        assert layer.holds
+        seen.add(layer.tag)
+
+
+def test_an_image_that_copies_from_another_changes_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM scratch\n")
+    tags = {Layer("x", {"Dockerfile": file}, {"BASE": "a", "FROM": other}).tag for other in ("b", "c")}
+    assert len(tags) == 2
 
 
 def test_the_choice_of_the_base_changes_every_tag() -> None:

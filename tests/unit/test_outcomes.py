@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import http.client
+import importlib
+import inspect
 import os
 import resource
 import socket
@@ -12,6 +14,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +22,16 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.clients import Target
-from labctl.clients.outcomes import BY_ERRNO, Staged, chain, errno_in, judge
-from labctl.clients.requests import attempt as by_requests
-from labctl.clients.socket import attempt as by_socket
+import labctl.clients
+from labctl.clients import Target, file_of, in_folder
+from labctl.clients.outcomes import BY_ERRNO, BY_FRAME, BY_TYPE, BY_WORDS, Staged, chain, errno_in, judge, type_name
 from labctl.model import Outcome, Stage
 
 HERE = "127.0.0.1"
 SOON = 0.2  # seconds, for what must time out
 WHOLE_ANSWER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+HALF_AN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+HALF_A_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"
 Serve = Callable[[socket.socket], None]
 
 
@@ -117,6 +121,8 @@ SITUATIONS: dict[str, tuple[Callable[[], Any], str, str, str | None]] = {
     "the server says nothing": (lambda: serving(silent), "timed-out", "receive", None),
     "the server hangs up": (lambda: serving(hang_up), "closed", "receive", None),
     "the server resets": (lambda: serving(reset), "reset", "receive", "ECONNRESET"),
+    "the server hangs up halfway": (lambda: serving(answer(HALF_AN_ANSWER)), "closed", "receive", None),
+    "the server hangs up within a chunk": (lambda: serving(answer(HALF_A_CHUNK)), "closed", "receive", None),
     "the server says nonsense": (lambda: serving(answer(b"no such thing\r\n\r\n")), "protocol-error", "protocol", None),
     "the server fails": (
         lambda: serving(answer(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
@@ -125,21 +131,34 @@ SITUATIONS: dict[str, tuple[Callable[[], Any], str, str, str | None]] = {
         None,
     ),
 }
-CLIENTS = {"socket": by_socket, "requests": by_requests}
+MODULES = {
+    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}")
+    for name in in_folder(Path(labctl.clients.__file__).parent)
+}
+CLIENTS = {name: module.attempt for name, module in MODULES.items() if hasattr(module, "attempt")}
+READ_ONE_LINE = {"socket", "asyncio"}  # and are content with it
+HALFWAY = {"the server hangs up halfway", "the server hangs up within a chunk"}
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize(
+    ("client", "situation"),
+    [(client, one) for client in CLIENTS for one in SITUATIONS if not (client in READ_ONE_LINE and one in HALFWAY)],
+)
 def test_what_a_client_raises_is_judged(client: str, situation: str) -> None:
     place, outcome, stage, number = SITUATIONS[situation]
     noted = Staged()
     with place() as url, pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the library raises
         CLIENTS[client](Target.parse(url), SOON, noted)
     told = judge(caught.value, noted.now)
-    assert (told["outcome"], told["errno"]) == (outcome, number), told["details"]
-    assert told["stage"] in (stage, None), "a client that does not tell how far it came is not made to"
-    if client == "socket":
-        assert told["stage"] == stage
+    assert (told["outcome"], told["stage"], told["errno"]) == (outcome, stage, number), told["details"]
+
+
+@pytest.mark.parametrize("client", sorted(CLIENTS.keys() - {"asyncio", "aiohttp"}))  # they could not even begin a loop
+def test_a_client_without_a_descriptor_left_is_exhausted(client: str) -> None:
+    with nobody() as url:
+        error = raised(lambda: starved(lambda: CLIENTS[client](Target.parse(url), SOON, Staged())))
+    told = judge(error, None)
+    assert (told["outcome"], told["errno"]) == ("exhausted", "EMFILE"), told["details"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -159,13 +178,18 @@ def broadcast(kind: socket.SocketKind) -> None:
         tried.connect(("127.255.255.255", 9))
 
 
-def no_descriptor() -> None:
+def starved(do: Callable[[], None]) -> None:
+    """Do something while no file descriptor can be had."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        socket.socket().close()
+        do()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def no_descriptor() -> None:
+    starved(lambda: socket.socket().close())
 
 
 def no_port() -> None:
@@ -190,7 +214,7 @@ def tls_to_plain() -> None:
 
 
 def cut_short() -> None:
-    with serving(answer(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")) as url:
+    with serving(answer(HALF_AN_ANSWER)) as url:
         connection = http.client.HTTPConnection(HERE, Target.parse(url).port, timeout=2)
         try:
             connection.request("GET", "/")
@@ -219,8 +243,23 @@ def test_what_the_kernel_and_the_standard_library_raise_is_judged(
     assert (told["outcome"], told["errno"]) == (outcome, number), told["details"]
 
 
-def test_every_word_of_the_table_is_an_outcome() -> None:
-    assert set(BY_ERRNO.values()) <= {outcome.value for outcome in Outcome}
+def test_every_word_of_the_table_is_an_outcome_or_a_stage() -> None:
+    told = [*BY_TYPE.values(), *BY_WORDS.values()]
+    assert {*BY_ERRNO.values(), *(outcome for outcome, _ in told)} <= {*Outcome, None}
+    assert {*BY_FRAME.values(), *(stage for _, stage in told)} <= {*Stage, None}
+
+
+@pytest.mark.parametrize("name", sorted(BY_TYPE))
+def test_every_type_of_the_table_exists(name: str) -> None:
+    """A library that moves its types would otherwise be judged by less than it tells."""
+    module, _, kind = name.rpartition(".")
+    assert type_name(getattr(importlib.import_module(module or "builtins"), kind)) == name
+
+
+@pytest.mark.parametrize(("module", "function"), sorted(BY_FRAME))
+def test_every_function_of_the_table_exists(module: str, function: str) -> None:
+    source = inspect.getsource(importlib.import_module(module))
+    assert f"def {function}(" in source
 
 
 def test_a_report_carries_the_chain_as_it_was_raised() -> None:
@@ -246,13 +285,16 @@ def wrapped(inner: BaseException, how: str) -> BaseException:
                 raise inner
             except BaseException:  # noqa: BLE001 - it is the one that was just made
                 raise outer  # noqa: B904 - no `from`: that is what this one is about
-        setattr(outer, how, inner)
+        if how == "args":
+            outer.args = ("wrapped", inner)
+        else:
+            setattr(outer, how, inner)
         raise outer from None
     except (RuntimeError, requests.exceptions.ConnectionError) as error:
         return error
 
 
-HOW = st.sampled_from(["cause", "context", "reason", "os_error"])
+HOW = st.sampled_from(["cause", "context", "reason", "os_error", "args"])
 
 
 @given(st.sampled_from(sorted(BY_ERRNO)), st.lists(HOW, max_size=5))

@@ -16,16 +16,8 @@ NO_ERROR, FORMAT_ERROR, NAME_ERROR = 0, 1, 3
 NAMES: Mapping[str, str] = {"server": "198.19.0.2", "api.example": "198.19.0.3"}
 
 
-class Table(Resolver):
-    """A resolver that answers and serves nobody."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        super().__init__()
-        self._serving = True
-        self.serve(names)
-
-
-RESOLVER = Table(NAMES)
+RESOLVER = Resolver()
+RESOLVER.know(NAMES)
 
 
 def question(name: str, kind: int = A, *, number: int = 7, flags: int = 0x0100) -> bytes:
@@ -69,8 +61,9 @@ def test_the_reply_repeats_the_question_and_what_the_asker_wished() -> None:
 
 
 def test_a_new_table_takes_effect_at_once() -> None:
-    resolver = Table({"server": "198.19.0.2"})
-    resolver.serve({"other": "198.19.0.9"})
+    resolver = Resolver()
+    resolver.know({"server": "198.19.0.2"})
+    resolver.know({"other": "198.19.0.9"})
     assert read(resolver.answer(question("server")))[1] == NAME_ERROR
     assert read(resolver.answer(question("other")))[3] == "198.19.0.9"
 

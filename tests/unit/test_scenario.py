@@ -14,7 +14,7 @@ from labctl import scenario
 from labctl.errors import Mistakes, UnknownName, UsageError
 from labctl.model import Outcome
 from labctl.places import installed
-from labctl.scenario import CAUSES, Loaded, filled
+from labctl.scenario import CAUSES, Loaded
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 
@@ -185,12 +185,6 @@ def test_a_folder_of_ones_own_comes_before_the_installed_scenarios(tmp_path: Pat
     mine.write_text("name: server-down\n")
     assert scenario.find("server-down", tmp_path) == mine
     assert scenario.find("loopback-bind", tmp_path) == installed("scenarios") / "loopback-bind.yaml"
-
-
-def test_placeholders_are_filled_from_the_client_s_target() -> None:
-    assert filled("nc -z ${client.target.host} ${client.target.port}", "http://server:9090/") == "nc -z server 9090"
-    assert filled(["ss", "${client.target.port}"], "tcp://server:1") == ["ss", "1"]
-    assert filled("true", None) == "true"
 
 
 WORDS = st.sampled_from(["server", "client", "2s", "refused", "pair", "sound", "127.0.0.1", "${client}", "run"])

@@ -25,6 +25,14 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 accepting = threading.Lock()
 
 
+def number(name: str, default: str) -> int:
+    """Read a whole number from the environment."""
+    text = os.environ.get(name, default)
+    if not text.isdecimal():
+        sys.exit(f"serve: {name}={text!r} is no number; not starting")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """Read a duration such as 300ms or 2s."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
@@ -78,8 +86,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     time.sleep(seconds(os.environ.get("START_DELAY", "0s")))
     host = os.environ.get("HOST", "0.0.0.0")
-    port = int(os.environ.get("PORT", "8080"))
-    backlog = int(os.environ.get("BACKLOG", "128"))
+    port = number("PORT", "8080")
+    backlog = number("BACKLOG", "128")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,125 @@
+"""Bringing a stack up: its network, its hosts side by side, its services in their order; and removing all of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address, IPv4Network
+
+from labctl import subnets
+from labctl.errors import EngineError, Taken
+from labctl.journal import DOCKER, LABCTL, Journal
+from labctl.lab import Lab
+from labctl.placeholders import UNASSIGNED, address_of
+from labctl.pod import SANDBOX_STARTS, Pod
+from labctl.session import Session
+from labctl.specs import Place
+from labctl.stack import Stack
+from labctl.sweep import RUN, SCENARIO, sweep
+
+MOST_SUBNETS = 50  # tries before the pool is called exhausted
+
+
+@contextmanager
+def deployed(stack: Stack, scenario: str, client: str, session: Session, journal: Journal) -> Iterator[Lab]:
+    """Bring a stack up; at the end, whatever the reason, remove all of it.
+
+    `client` is the host that tries are made from. Raises EngineError and LabError.
+    """
+    run = secrets.token_hex(4)
+    labels = {**session.labels, RUN: run, SCENARIO: scenario}
+    with ExitStack() as undo:
+        undo.callback(_remove, session, run, journal)
+        with journal.timed("making the network", DOCKER):
+            network, subnet = _network(session, f"labctl-{run}", labels)
+        volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
+        addresses = _addresses(stack, subnet)
+        pods = {
+            host: Pod(host, service, place, session)
+            for host, service in stack.services.items()
+            for place in [_place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes)]
+        }
+        workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
+        for pod in pods.values():
+            undo.callback(pod.close)
+        with journal.timed("starting the sandboxes", DOCKER):
+            list(workers.map(lambda pod: pod.begin_sandbox(), pods.values()))
+        for group in stack.hosts_in_order():
+            with journal.timed(f"starting {', '.join(group)}", DOCKER):
+                list(workers.map(lambda name: _begin(pods[name], pods, client), group))
+        for pod in pods.values():
+            if pod.clients is not None:
+                with journal.timed(f"warming the clients on {pod.host}", LABCTL):
+                    pod.clients_ready(SANDBOX_STARTS)
+        values = {address_of(host): address for host, address in addresses.items()}
+        yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
+
+
+def _begin(pod: Pod, pods: Mapping[str, Pod], client: str) -> None:
+    for other, dependency in pod.settings.depends_on.items():
+        if dependency.condition == "service_healthy":
+            pods[other].await_health()
+    pod.begin_service()
+    if pod.host == client and pod.clients is None:
+        pod.add_clients()
+
+
+def _place(
+    stack: Stack,
+    host: str,
+    name: str,
+    network: str,
+    addresses: Mapping[str, str],
+    labels: Mapping[str, str],
+    volumes: Mapping[str, str],
+) -> Place:
+    service = stack.services[host]
+    names = stack.names()
+    return Place(
+        name=name,
+        network=network,
+        address=addresses[host],
+        aliases=tuple(name for name, known in names.items() if known == host),
+        names={name: addresses[known] for name, known in names.items()},
+        routes={addresses[to]: addresses[by] for to, by in service.beyond.routes.items()},
+        labels=labels,
+        files={path: stack.configs[name].content for name, path in service.configs.items()},
+        volumes=volumes,
+    )
+
+
+def _remove(session: Session, run: str, journal: Journal) -> None:
+    with journal.timed("removing everything", DOCKER):
+        left = sweep(session.containers, f"{RUN}={run}")
+    if left:
+        raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
+
+
+def _network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:
+    taken = subnets.routes() if session.connection.local else []
+    for attempt, subnet in enumerate(subnets.free(taken)):
+        try:
+            return session.containers.create_network(name, str(subnet), labels), subnet
+        except Taken:
+            if attempt >= MOST_SUBNETS:
+                break
+    raise EngineError(
+        f"no subnet of {subnets.POOL} is free.",
+        means="Other networks, perhaps of other labs, hold them.",
+        todo="`labctl clean` removes what dead runs left; `docker network ls` shows the rest.",
+    )
+
+
+def _usable(subnet: IPv4Network) -> list[IPv4Address]:
+    """Return what hosts may have: the first address is the bridge's own."""
+    return list(subnet.hosts())[1:]
+
+
+def _addresses(stack: Stack, subnet: IPv4Network) -> dict[str, str]:
+    """Give every host a fixed address; the last one of the network stays unassigned."""
+    free = _usable(subnet)[:-1]
+    if len(stack.services) > len(free):
+        raise EngineError(f"{len(stack.services)} hosts do not fit on one network of {len(free)}.")
+    return {name: str(address) for name, address in zip(stack.services, free, strict=False)}

@@ -1,0 +1,59 @@
+"""What a scenario leaves open until its lab stands, such as `${address.server}` or `${client.target.port}`.
+
+Addresses differ from run to run, and the client's target from phase to phase; the rest of a scenario does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from labctl.clients import Target
+from labctl.documents import Path
+
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+TARGET_HOST, TARGET_PORT = "client.target.host", "client.target.port"
+UNASSIGNED = "unassigned.address"  # of the lab's own network, and no host has it
+PROSE = ("explain", "title")
+
+
+def address_of(host: str) -> str:
+    """Return the name of the placeholder for a host's address."""
+    return f"address.{host}"
+
+
+def known(path: Path, hosts: Collection[str]) -> list[str]:
+    """Return the placeholders that may stand at a place of a scenario."""
+    of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED]
+    return [TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
+
+
+def named(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield every placeholder in a scenario's value, and where it stands; prose holds none."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if (*path, key)[0] not in PROSE:
+                yield from named(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from named(inner, (*path, index))
+    elif isinstance(value, str):
+        yield from ((path, name) for name in PLACEHOLDER.findall(value))
+
+
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a value with the placeholders replaced that `values` knows; others stay, for a later time."""
+    if isinstance(value, dict):
+        return {key: filled(inner, values) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, values) for inner in value]
+    if isinstance(value, str):
+        return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value)
+    return value
+
+
+def of_target(url: str) -> dict[str, str]:
+    """Return the values of the placeholders that a client's target gives."""
+    target = Target.parse(url)
+    return {TARGET_HOST: target.host, TARGET_PORT: str(target.port)}

@@ -1,0 +1,141 @@
+"""One service of a stack, as Compose writes it: what the host of the same name runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from labctl import compose
+from labctl.fields import Command, Duration, Name, Sysctls, Text, Written, one_of
+from labctl.places import OWN_IMAGE, images
+
+
+def _image(name: str) -> str:
+    return one_of("image", name, images()) if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-") else name
+
+
+def _tools(name: str) -> str:
+    """Take labctl's own images only: what runs in a sandbox has NET_ADMIN."""
+    return one_of("image", name, images())
+
+
+def _bytes(value: Any) -> int:
+    units = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+    text = str(value).strip().lower().removesuffix("b") or "?"
+    number, unit = (text[:-1], text[-1]) if text[-1] in units else (text, "b")
+    if not number.isdigit():
+        raise ValueError("is no size; write a number and k, m or g, such as 64m")
+    size = int(number) * units[unit]
+    if not 8 << 20 <= size <= 4 << 30:
+        raise ValueError("is outside of 8m to 4g")
+    return size
+
+
+def _limit(value: Any) -> Any:
+    return {"soft": value, "hard": value} if isinstance(value, int) else value
+
+
+def _configs(value: Any) -> Any:
+    """Read `- name` and `- {source, target}` as the path inside, by name."""
+    if not isinstance(value, list):
+        return value
+    entries = [{"source": one} if isinstance(one, str) else one for one in value]
+    if not all(isinstance(one, dict) and set(one) <= {"source", "target"} and "source" in one for one in entries):
+        raise ValueError("is a list of names, or of `source` and `target`")
+    return {one["source"]: one.get("target", f"/{one['source']}") for one in entries}
+
+
+def _volumes(value: Any) -> Any:
+    """Read `- name:/path` as the path inside, by name; a path of the machine is refused."""
+    if not isinstance(value, list):
+        return value
+    for one in value:
+        if not isinstance(one, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*:/[^:]*", one):
+            raise ValueError(f"only named volumes may be mounted, as in data:/var/lib/data; {one!r} is none")
+    return dict(one.split(":", 1) for one in value)
+
+
+def by_name(value: Any) -> Any:
+    """Read `- name` and `name:` with nothing after it as a name with an empty entry."""
+    if isinstance(value, list):
+        return {name: {} for name in value}
+    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+Variables = Annotated[dict[str, Text], BeforeValidator(compose.as_mapping)]
+Inside = Annotated[str, pydantic.StringConstraints(pattern=r"^/[^:\x00]*$")]  # an absolute path in a container
+Size = Annotated[int, BeforeValidator(_bytes)]
+
+
+class Ulimit(Written):
+    """A resource limit (getrlimit(2))."""
+
+    soft: int
+    hard: int
+
+
+class Attachment(Written):
+    """A service's place on a network."""
+
+    aliases: tuple[Name, ...] = ()
+
+
+class HealthCheck(Written):
+    """How Docker itself tells that a service is ready."""
+
+    test: Command
+    interval: Duration = 1.0
+    timeout: Duration = 2.0
+    retries: int = Field(default=10, ge=1, le=100)
+
+
+class Dependency(Written):
+    """What a service waits for before it starts."""
+
+    condition: Literal["service_started", "service_healthy"] = "service_started"
+
+
+class Beyond(Written):
+    """What Compose has no word for."""
+
+    routes: dict[Name, Name] = Field(default_factory=dict)  # a host, and the one by way of which it is reached
+    tools: Annotated[str, AfterValidator(_tools)] | None = None  # the image of the sandbox, where it is another
+
+
+class Service(Written):
+    """One service: the pod that runs it is the host of the same name."""
+
+    image: Annotated[str, AfterValidator(_image)]
+    command: Command | None = None
+    entrypoint: Command | None = None
+    environment: Variables = Field(default_factory=dict)
+    user: str | None = None
+    networks: Annotated[dict[Name, Attachment], BeforeValidator(by_name)] = Field(
+        default_factory=lambda: {"default": Attachment()}
+    )
+    depends_on: Annotated[
+        dict[Name, Dependency],
+        BeforeValidator(lambda value: {name: {} for name in value} if isinstance(value, list) else value),
+    ] = Field(default_factory=dict)
+    healthcheck: HealthCheck | None = None
+    configs: Annotated[dict[Name, Inside], BeforeValidator(_configs)] = Field(default_factory=dict)
+    volumes: Annotated[dict[Name, Inside], BeforeValidator(_volumes)] = Field(default_factory=dict)
+    tmpfs: tuple[Inside, ...] = ()
+    sysctls: Annotated[Sysctls, BeforeValidator(compose.as_mapping)] = Field(default_factory=dict)
+    ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
+    mem_limit: Size | None = None
+    extra_hosts: Variables = Field(default_factory=dict)
+    beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
+
+    @property
+    def tools(self) -> str:
+        """The image of the sandbox."""
+        return self.beyond.tools or OWN_IMAGE
+
+    @property
+    def runs_clients(self) -> bool:
+        """Whether this service is labctl's own client program, ready for tries."""
+        return self.image == OWN_IMAGE and self.command in ("clients", ["clients"])

@@ -1,0 +1,90 @@
+"""The containers that a host is made of: a stack's service, written as the engine takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.containers import ContainerSpec
+from labctl.fields import argv
+from labctl.places import OWN_IMAGE
+from labctl.service import Service
+from labctl.sweep import ROLE, SANDBOX
+
+TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
+CAPABILITIES = ("NET_ADMIN", "NET_RAW")
+CLIENTS = Service(image=OWN_IMAGE, command=["clients"])
+"""labctl's own clients, beside a service that is somebody's program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a host is, and what it is given when it is made."""
+
+    name: str  # of its sandbox; its services' names begin with it
+    network: str
+    address: str
+    aliases: tuple[str, ...]
+    names: Mapping[str, str]  # the lab's names, and the addresses that they stand for
+    routes: Mapping[str, str]  # addresses, and those by way of which they are reached
+    labels: Mapping[str, str]
+    files: Mapping[str, str]  # by their paths in the service
+    volumes: Mapping[str, str]  # the stack's names for them, and the engine's
+
+
+def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:
+    """Return a host's sandbox: it owns the network and process namespaces, and runs the agent."""
+    return ContainerSpec(
+        name=place.name,
+        image=image,
+        command=["agent", f"{TIME_TO_LIVE:g}"],
+        labels={**place.labels, ROLE: SANDBOX},
+        user="0",
+        hostname=host,
+        network=place.network,
+        address=place.address,
+        aliases=place.aliases,
+        capabilities=CAPABILITIES,
+        sysctls=sysctls,
+        extra_hosts=settings.extra_hosts,
+        writes=True,
+    )
+
+
+def service(
+    name: str, role: str, settings: Service, place: Place, sandbox: str, own_images: Mapping[str, str]
+) -> ContainerSpec:
+    """Return a container that runs a service in the namespaces of a sandbox."""
+    own = own_images.get(settings.image)
+    return ContainerSpec(
+        name=name,
+        image=own or settings.image,
+        command=argv(settings.command) if settings.command is not None else None,
+        entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
+        labels={**place.labels, ROLE: role},
+        environment=settings.environment,
+        user=settings.user,
+        joins=sandbox,
+        drop_all=own is not None,
+        ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
+        memory=settings.mem_limit,
+        tmpfs=settings.tmpfs,
+        volumes={place.volumes[volume]: path for volume, path in settings.volumes.items()},
+        healthcheck=_health(settings),
+        writes=settings.runs_clients,
+    )
+
+
+def _health(settings: Service) -> dict[str, Any] | None:
+    check = settings.healthcheck
+    if check is None:
+        return None
+    test = ["CMD-SHELL", check.test] if isinstance(check.test, str) else list(check.test)
+    nanoseconds = 1_000_000_000
+    return {
+        "Test": test,
+        "Interval": int(check.interval * nanoseconds),
+        "Timeout": int(check.timeout * nanoseconds),
+        "Retries": check.retries,
+    }
