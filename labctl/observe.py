@@ -21,6 +21,7 @@ from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Expect, Scenario
 
 BETWEEN = 0.2  # seconds between two observations of one phase
+AT_ONCE = 32  # tries, or diagnosis steps
 COMMAND = "run"  # the name of the client that is the scenario's own command
 TOOL_TIMEOUT = 10.0
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
@@ -111,7 +112,7 @@ class Observer:
                 self._apply(action)
         began = time.monotonic()
         at = self._journal.now
-        pool = ThreadPoolExecutor(16, thread_name_prefix="try")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
         try:
             late = [pool.submit(self._late, action, began) for action in triggers if action.after is not None]
             with self._journal.timed("trying to connect", WAITING):
@@ -211,9 +212,12 @@ class Observer:
         )
 
     def diagnose(self) -> None:
-        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then."""
-        for step in self.scenario.diagnose:
-            self.diagnoses.append(self._diagnose(step))
+        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then.
+
+        Steps only look, so they are taken all at once.
+        """
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="diagnose") as pool:
+            self.diagnoses += pool.map(self._diagnose, self.scenario.diagnose)
 
     def _diagnose(self, step: DiagnosisStep) -> Diagnosis:
         if step.log is not None:
