@@ -12,6 +12,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
+    catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
     documents    YAML files, with the line and column of everything in them
     actions      what can be done to a lab

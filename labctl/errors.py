@@ -7,6 +7,7 @@ what happened, what it means, what to do next.
     LabctlError
     ├── UsageError              an argument, a scenario or a stack is wrong                    exit 2
     │   ├── UnknownName         a name that does not exist, with the nearest that do
+    │   ├── NoClient            none of the clients asked for can try this
     │   └── Mistakes            every mistake of one file, each with its line and column
     ├── EngineError             the Docker Engine said no, or said nothing                     exit 3
     │   ├── EngineUnavailable   no engine answers, and none may or can be started
@@ -63,6 +64,10 @@ class UnknownName(UsageError):
         super().__init__(f"there is no {kind} called {name!r}.", todo=todo)
         self.name = name
         self.near = near
+
+
+class NoClient(UsageError):
+    """None of the clients that were asked for can try what a scenario's client tries."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

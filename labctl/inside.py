@@ -60,10 +60,8 @@ def spot(lab: Lab, host: str, place: Place) -> Spot:
 
 def ways_in(lab: Lab, connection: Connection, *, but: Spot | None = None) -> Iterator[str]:
     """Yield, line by line, how to get into a lab from another terminal."""
-    known = (
-        connection.candidate.chosen or connection.address == DEFAULT_SOCKET
-    )  # or else Docker's own command asks there
-    if not known:
+    # Docker's own command finds by itself what the user chose, and the default
+    if not connection.candidate.chosen and connection.address != DEFAULT_SOCKET:
         yield f"export DOCKER_HOST={connection.address}"
     yield from (f"docker exec -it {one.container} sh   # {one}" for one in spots(lab) if one != but)
 
@@ -76,9 +74,8 @@ def tries(observer: Observer, here: Spot) -> Iterator[tuple[str, Place, Command]
         return
     target = Target.parse(observer.target)
     seconds = str(math.ceil(client.timeout))
-    ours = (
-        here.host == client.host and observer.lab.pod(here.host).settings.image == OWN_IMAGE
-    )  # the tools are there too
+    # labctl's own image has curl and nc, whoever it runs as
+    ours = here.host == client.host and observer.lab.pod(here.host).settings.image == OWN_IMAGE
     place = here.place if ours else "tools"
     if target.scheme in WEB:
         yield client.host, place, ["curl", "-v", "--max-time", seconds, target.url]
@@ -89,11 +86,7 @@ def looks(observer: Observer) -> Iterator[tuple[str, Place, Command]]:
     """Yield the commands of the diagnosis, likewise."""
     for step in observer.scenario.diagnose:
         if step.run is not None:
-            yield (
-                step.host or observer.scenario.client.host,
-                step.place,
-                observer.filled(step.run),
-            )
+            yield step.host or observer.scenario.client.host, step.place, observer.filled(step.run)
 
 
 def from_outside(lab: Lab, host: str, place: Place, command: Command) -> str:

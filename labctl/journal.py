@@ -81,10 +81,14 @@ class Journal:
             self._file.close()
 
 
-def new_folder(runs: Path, scenario: str) -> Path:
-    """Return a folder for one more run, removing the oldest beyond the last KEPT."""
+def new_folder(runs: Path, scenario: str, *, since: float) -> Path:
+    """Return a folder for one more run, removing the oldest beyond the last KEPT that were there before `since`.
+
+    So those of one matrix stay until the next, however many they are. `since` is in seconds since 1970.
+    """
     runs.mkdir(parents=True, exist_ok=True)
     for old in sorted(runs.iterdir())[: -KEPT + 1]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old.stat().st_mtime < since:
+            shutil.rmtree(old, ignore_errors=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return runs / f"{stamp}-{time.time_ns() % 1_000_000_000:09d}-{scenario}"

@@ -11,7 +11,7 @@ from typing import Any
 from labctl.actions import Action, Ask, Configure
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
-from labctl.errors import LabError, UsageError
+from labctl.errors import LabError, NoClient
 from labctl.fields import Command, argv, matches, typed
 from labctl.journal import LABCTL, NOTE, PHASE, WAITING, Journal
 from labctl.lab import Lab
@@ -44,15 +44,15 @@ class Observer:
             self._known = pod.clients_ready(SANDBOX_STARTS)
             self._leave_out({**broken_plugins, **pod.clients_broken()})
             if not self._names():
-                raise UsageError(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
+                raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
         self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
         self.begin(Phase.HEALTHY, quietly=True)
 
     def _leave_out(self, broken: Mapping[str, str]) -> None:
-        """Note the clients that cannot be used; raises UsageError where one of them was asked for."""
+        """Note the clients that cannot be used; raises NoClient where one of them was asked for."""
         for name, why in broken.items():
             if name in self._chosen and name not in self._known:
-                raise UsageError(
+                raise NoClient(
                     f"the client {name} cannot be used: {why}", todo="`labctl clients` lists those that can."
                 )
             self._journal.note(NOTE, f"the client {name} is left out: {why}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from labctl import __version__
 from labctl.abilities import ABILITIES, TRIES, missing
 from labctl.deploy import deployed
-from labctl.errors import AgentLost, LabctlError, LabError
+from labctl.errors import AgentLost, LabctlError, LabError, NoClient
 from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
 from labctl.lab import Lab
 from labctl.model import Phase, PhaseResult, Result, Verdict
@@ -53,7 +53,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     Raises Interrupted and KeyboardInterrupt; every other breakage of the lab is an inconclusive result.
     """
     scenario = loaded.scenario
-    journal = Journal(new_folder(options.runs, scenario.name), options.listeners)
+    journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
     phases: list[PhaseResult] = []
     versions: dict[str, str] = {}
     services: dict[str, object] = {}
@@ -67,6 +67,8 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
                     if phase is options.until:
                         break
                 end = Ended(Verdict.PASSED, _as_claimed(options.until))
+            except NoClient as error:
+                end = Ended(Verdict.SKIPPED, error.what, error.todo)
             except Ended as ended:
                 end = ended
             finally:

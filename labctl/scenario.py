@@ -18,10 +18,9 @@ from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
+from labctl.errors import Mistake, Mistakes, UnknownName
 from labctl.fields import HOSTS, Command, Duration, Host, Name, Pattern, TargetURL, Text, Written, one_of
 from labctl.model import Outcome, Stage
-from labctl.places import installed
 from labctl.stack import Stack
 
 CAUSES = {
@@ -218,27 +217,6 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")
     return found, stack.parse(documents.read(found), override if isinstance(override, dict) else None, document)
-
-
-def find(name: str, folder: Path = Path("scenarios")) -> Path:
-    """Return the file of a scenario: a path, or a name in `./scenarios` or among the installed ones.
-
-    Raises UnknownName with the nearest names.
-    """
-    if "/" in name or name.endswith((".yaml", ".yml")):
-        if Path(name).is_file():
-            return Path(name)
-        raise UsageError(f"there is no file {name}.", todo="Give the path of a scenario, or one of `labctl list`.")
-    known = everything(folder)
-    if name not in known:
-        raise UnknownName("scenario", name, known)
-    return known[name]
-
-
-def everything(folder: Path = Path("scenarios")) -> dict[str, Path]:
-    """Return all scenarios by name, those of the folder before the installed ones of the same name."""
-    found = {path.stem: path for path in sorted(installed("scenarios").glob("*.yaml"))}
-    return found | {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def _check(document: Document) -> Iterator[Mistake]:

@@ -28,6 +28,7 @@ class Session:
     connection: Connection
     containers: Containers
     exits: Exits
+    began: float  # seconds since 1970
     images: Mapping[str, str]  # tags of labctl's own images, by the names that stacks use
 
     @property
@@ -71,7 +72,7 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
         exits = Exits(connection, label)
         undo.callback(exits.close)
         undo.callback(_remove, containers, label, watchdog)
-        yield Session(identity, connection, containers, exits, images)
+        yield Session(identity, connection, containers, exits, time.time(), images)
 
 
 def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:

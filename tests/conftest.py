@@ -87,7 +87,7 @@ def deploy(session: Session, options: Options) -> Deploy:
     @contextmanager
     def up(name: str = "loopback-bind") -> Iterator[Lab]:
         loaded = scenario.load(installed("scenarios") / f"{name}.yaml")
-        journal = Journal(new_folder(options.runs, name))
+        journal = Journal(new_folder(options.runs, name, since=session.began))
         try:
             with deployed(loaded.stack, "tests", loaded.scenario.client.host, session, journal) as standing:
                 yield standing

@@ -1,20 +1,29 @@
 """Ways to try to connect, one client a file, run inside the client host.
 
-A client in Python defines `version()` and `attempt(target, timeout)`, which returns when the target was reached and
-lets the library's own exception through when it was not. A command-line client defines `version()`,
-`command(target, timeout)` and `read(ran)`. Both define `SCHEMES`, the targets they understand.
+A client in Python defines `version()` and `attempt(target, timeout, stage)`, which returns when the target was reached
+and lets the library's own exception through when it was not. A command-line client defines `version()`,
+`command(target, timeout)` and `read(exit_code, stdout, stderr)`. Both define `SCHEMES`, the targets they understand.
 
-The list of clients is the list of files: those whose name has no underscore in front and that define `SCHEMES`.
+The list of clients is the list of files: those whose name has no underscore in front, a dot in a client's name being an
+underscore in its file's. Another package adds its own through the entry-point group `labctl.clients`, which gives the
+client's name and a module that is one file. It is never imported here, since it may need what only the image has: its
+file is put into the client's host.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 PARTS = {"outcomes"}  # files of this folder that are no client
+PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
 DEFAULT_PORTS = {"http": 80}
+broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
 
 class Target(NamedTuple):
@@ -24,7 +33,7 @@ class Target(NamedTuple):
     scheme: str
     host: str
     port: int
-    path: str
+    path: str  # with the query
 
     @classmethod
     def parse(cls, url: str) -> Target:
@@ -38,15 +47,57 @@ class Target(NamedTuple):
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
         if not parts.hostname or port is None:
             raise ValueError(f"{url!r} names no {'host' if not parts.hostname else 'port'}.")
-        return cls(url, parts.scheme, parts.hostname, port, parts.path or "/")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return cls(url, parts.scheme, parts.hostname, port, path)
 
 
 def names() -> list[str]:
     """Return the names of all clients, as they are written in scenarios and on the command line."""
-    files = (path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    return sorted(stem.replace("_", ".") for stem in files if stem not in PARTS)
+    return sorted([*in_folder(Path(__file__).parent), *plugins()])
 
 
-def module_of(client: str) -> str:
-    """Return the name of the module that defines a client."""
-    return f"{__name__}.{client.replace('.', '_')}"
+def in_folder(folder: Path) -> list[str]:
+    """Return the names of the clients whose files are in a folder."""
+    stems = (path.stem for path in folder.glob("[a-z]*.py"))
+    return sorted(stem.replace("_", ".") for stem in stems if stem not in PARTS)
+
+
+def file_of(client: str) -> str:
+    """Return the name of the file that defines a client."""
+    return f"{client.replace('.', '_')}.py"
+
+
+@functools.cache
+def plugins() -> Mapping[str, Path]:
+    """Return the source file of every client of another package; one that is no client is in `broken_plugins`."""
+    from importlib.metadata import entry_points
+
+    own = in_folder(Path(__file__).parent)
+    found: dict[str, Path] = {}
+    for entry in entry_points(group=__name__):
+        try:
+            found[entry.name] = _source(entry.name, entry.value, taken={*own, *found, *PARTS})
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's package does must not stop ours
+            broken_plugins[entry.name] = f"{entry.value}: {type(error).__name__}: {error}"
+    return found
+
+
+def plugin_files() -> dict[str, str]:
+    """Return the text of every plugin by the path that it has inside a client's host."""
+    return {f"{PLUGINS}/{file_of(client)}": source.read_text() for client, source in plugins().items()}
+
+
+def _source(name: str, module: str, *, taken: Collection[str]) -> Path:
+    """Find a module's file; nothing of it is run, but the `__init__` of a package that it is in."""
+    if name in taken:
+        raise ValueError(f"the name {name!r} is taken")
+    if not re.fullmatch(r"[a-z][a-z0-9.-]*", name):
+        raise ValueError("a client's name is lower-case letters, digits, dots and hyphens")
+    spec = importlib.util.find_spec(module)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {module!r}")
+    if spec.origin is None or not spec.origin.endswith(".py") or spec.submodule_search_locations is not None:
+        raise ValueError("a client is a module of one .py file")
+    source = Path(spec.origin)
+    source.read_text()
+    return source

@@ -2,33 +2,30 @@
 
 Speaks the same lines as the agent, as an ordinary user without capabilities. Importing the libraries costs about a
 second of processor time, so it is done once, while the other containers of the lab start, and never in a try.
+
+The first line names the clients, and those that are broken. With `--list` it is the only one.
 """
 
 from __future__ import annotations
 
-import errno
 import gc
-import importlib
 import json
 import os
 import selectors
 import signal
 import socket
-import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-import tenacity
-
 from labctl.agent.lines import Lines
-from labctl.clients import Target, module_of, names
-from labctl.clients.outcomes import Staged, judge
+from labctl.clients import Target
+from labctl.clients._loading import load_all
+from labctl.clients._trying import with_retries
 
 GRACE = 1.0  # seconds that a try may take beyond its own limits before it is killed
-WARM_UP = "http://127.0.0.1:1/"  # nothing listens there
 
 
 @dataclass
@@ -46,22 +43,20 @@ class Zygote:
 
     def __init__(self) -> None:
         self.lines = Lines()
-        self.clients = {name: importlib.import_module(module_of(name)) for name in names()}
-        self.versions = {name: client.version() for name, client in self.clients.items()}
-        for client in self.clients.values():
-            attempt(client, Target.parse(WARM_UP), 0.2)
+        self.clients, self.broken = load_all()
         gc.collect()
         gc.freeze()
         self.children: dict[int, Child] = {}
         self.holders: list[int] = []
         self.selector = selectors.DefaultSelector()
 
+    def introduce(self) -> None:
+        """Say which clients there are."""
+        known = {name: {"version": client.version, "schemes": client.schemes} for name, client in self.clients.items()}
+        self.lines.reply(None, ok={"clients": known, "broken": self.broken})
+
     def serve(self) -> None:
         """Answer requests until the input ends."""
-        known = {
-            name: {"version": self.versions[name], "schemes": client.SCHEMES} for name, client in self.clients.items()
-        }
-        self.lines.reply(None, ok={"clients": known})
         self.selector.register(self.lines.fileno(), selectors.EVENT_READ)
         pending = b""
         while True:
@@ -155,50 +150,9 @@ class Zygote:
         name = request["client"]
         os.environ.update(request.get("environment", {}))
         target = Target.parse(request["target"])
-        report = with_retries(self.clients[name], target, request["timeout"], request.get("retry"))
-        return {"client": name, "version": self.versions[name], **report}
-
-
-def with_retries(
-    client: ModuleType, target: Target, timeout: float, retry: Mapping[str, float] | None
-) -> dict[str, Any]:
-    """Try once, or, where the scenario's client retries, until it succeeds or its time is over."""
-    began = time.monotonic()
-    if retry is None:
-        report = attempt(client, target, timeout)
-    else:
-        report = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda report: report["outcome"] != "ok"),
-            wait=tenacity.wait_fixed(retry["every"]),
-            stop=tenacity.stop_after_delay(retry["for"]),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
-        )(attempt, client, target, timeout)
-    return {**report, "seconds": time.monotonic() - began}
-
-
-def attempt(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
-    """Let one client try once; return the fields of a `labctl.model.Try`, but for its name and time."""
-    if hasattr(client, "command"):
-        return _command(client, target, timeout)
-    stage = Staged()
-    try:
-        client.attempt(target, timeout, stage)
-    except Exception as error:  # noqa: BLE001 - the exact error is what we came for
-        return judge(error, stage.now)
-    return {"outcome": "ok", "stage": None}
-
-
-def _command(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
-    ran = subprocess.run(client.command(target, timeout), capture_output=True, text=True, check=False)
-    told = client.read(ran.returncode, ran.stdout, ran.stderr)
-    number = told.pop("number")
-    return {
-        **told,
-        "errno": errno.errorcode[number] if number else None,
-        "errno_number": number,
-        "exit_code": ran.returncode,
-        "details": ran.stderr,
-    }
+        client = self.clients[name]
+        report = with_retries(client.module, target, request["timeout"], request.get("retry"))
+        return {"client": name, "version": client.version, **report}
 
 
 HELD: list[socket.socket] = []  # a holder's connections, open until it is killed
@@ -229,4 +183,7 @@ def _write_all(writing: int, report: bytes) -> None:
 
 
 if __name__ == "__main__":
-    Zygote().serve()
+    zygote = Zygote()
+    zygote.introduce()
+    if "--list" not in sys.argv[1:]:
+        zygote.serve()

@@ -1,18 +1,18 @@
 """From what a client's library raised, or its command printed, to what the try came to: one table.
 
-The errno is looked for along the whole chain (`__cause__`, else `__context__`, and `.reason` and `.os_error`, where
-libraries keep the cause), from the innermost exception outwards. A time-out made by the client's own timer has none.
+A chain of exceptions (`__cause__`, else `.reason` and `.os_error`, where libraries keep the cause, else `__context__`,
+else what an exception was made with) is read from the innermost outwards. The first that tells something decides: by
+its errno, by its type or, how far it came, by the frames of its traceback. A client's own time-out has no errno.
 """
 
 from __future__ import annotations
 
 import errno as errnos
-import http.client
 import os
 import socket
 import ssl
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 BY_ERRNO = {
@@ -30,30 +30,52 @@ BY_ERRNO = {
     errnos.ENFILE: "exhausted",
     errnos.ENOBUFS: "exhausted",
 }
-BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (  # most specific first
-    (socket.gaierror, "name-error"),
-    (ssl.SSLError, "tls-error"),
-    (http.client.RemoteDisconnected, "closed"),
-    (http.client.IncompleteRead, "closed"),
-    (EOFError, "closed"),
-    (TimeoutError, "timed-out"),
-    (http.client.HTTPException, "protocol-error"),
-)
-BY_TYPE_NAME = {  # libraries' own types, where nothing from the standard library is in the chain
-    "ConnectTimeoutError": "timed-out",
-    "ReadTimeoutError": "timed-out",
-    "NameResolutionError": "name-error",
+BY_TYPE: dict[str, tuple[str | None, str | None]] = {
+    # a type as a traceback names it, its subclasses included: the outcome and the stage, null where it tells none
+    "socket.gaierror": ("name-error", "resolve"),
+    "ssl.SSLError": ("tls-error", None),
+    "TimeoutError": ("timed-out", None),
+    "EOFError": ("closed", None),
+    "http.client.RemoteDisconnected": ("closed", "receive"),
+    "http.client.IncompleteRead": ("closed", "receive"),
+    "http.client.HTTPException": ("protocol-error", "protocol"),
+    "urllib.error.HTTPError": ("protocol-error", "protocol"),
+    "urllib3.exceptions.NameResolutionError": ("name-error", "resolve"),
+    "urllib3.exceptions.NewConnectionError": (None, "connect"),
+    "urllib3.exceptions.ConnectTimeoutError": ("timed-out", "connect"),
+    "urllib3.exceptions.ReadTimeoutError": ("timed-out", "receive"),
+    "urllib3.exceptions.ResponseError": ("protocol-error", "protocol"),
+    "requests.exceptions.ConnectTimeout": ("timed-out", "connect"),
+    "requests.exceptions.ReadTimeout": ("timed-out", "receive"),
+    "requests.exceptions.HTTPError": ("protocol-error", "protocol"),
+    "h11._util.RemoteProtocolError": ("protocol-error", "protocol"),
+    "httpx.ConnectTimeout": ("timed-out", "connect"),
+    "httpx.ReadTimeout": ("timed-out", "receive"),
+    "httpx.WriteTimeout": ("timed-out", "send"),
+    "httpx.ConnectError": (None, "connect"),
+    "httpx.ReadError": (None, "receive"),
+    "httpx.WriteError": (None, "send"),
+    "httpx.RemoteProtocolError": ("closed", "receive"),  # where h11 has nothing to say against what was received
+    "httpx.HTTPStatusError": ("protocol-error", "protocol"),
+    "aiohttp.client_exceptions.ConnectionTimeoutError": ("timed-out", "connect"),
+    "aiohttp.client_exceptions.SocketTimeoutError": ("timed-out", "receive"),
+    "aiohttp.client_exceptions.ClientConnectorDNSError": ("name-error", "resolve"),
+    "aiohttp.client_exceptions.ClientConnectorError": (None, "connect"),
+    "aiohttp.client_exceptions.ServerDisconnectedError": ("closed", "receive"),
+    "aiohttp.client_exceptions.ClientPayloadError": ("closed", "receive"),
+    "aiohttp.client_exceptions.ClientResponseError": ("protocol-error", "protocol"),
 }
-STAGES = {  # the type that tells how far the try came, outermost first
-    "NameResolutionError": "resolve",
-    "gaierror": "resolve",
-    "ConnectTimeout": "connect",
-    "ConnectTimeoutError": "connect",
-    "NewConnectionError": "connect",
-    "ReadTimeout": "receive",
-    "ReadTimeoutError": "receive",
-    "RemoteDisconnected": "receive",
-    "HTTPError": "protocol",
+BY_WORDS = {  # where one type stands for different things
+    "peer closed connection without sending complete message body": ("closed", "receive"),  # h11
+}
+BY_FRAME = {  # functions of the standard library that a traceback passes through, and what they are at
+    ("socket", "getaddrinfo"): "resolve",
+    ("socket", "create_connection"): "connect",
+    ("ssl", "do_handshake"): "handshake",
+    ("socket", "readinto"): "receive",
+    ("asyncio.base_events", "_ensure_resolved"): "resolve",
+    ("asyncio.selector_events", "sock_connect"): "connect",
+    ("asyncio.selector_events", "_read_ready__data_received"): "receive",
 }
 
 
@@ -84,37 +106,57 @@ def _next(error: BaseException) -> tuple[BaseException | None, str]:
             return inner, link
     if error.__context__ is not None and not error.__suppress_context__:
         return error.__context__, "context"
-    return None, ""
+    return next(((inner, "args") for inner in error.args if isinstance(inner, BaseException)), (None, ""))
 
 
 def judge(error: BaseException, stage: str | None) -> dict[str, Any]:
     """Return what a try that ended with this exception came to, as the fields of a `labctl.model.Try`."""
     links = list(chain(error))
-    number = next((number for e, _ in reversed(links) if (number := _errno(e))), None)
+    innermost_first = [e for e, _ in reversed(links)]
+    number = _first(_errno, innermost_first)
     return {
-        "outcome": _outcome([e for e, _ in links], number),
-        "stage": stage or next((STAGES[type(e).__name__] for e, _ in links if type(e).__name__ in STAGES), None),
+        "outcome": _first(_outcome, innermost_first) or "protocol-error",
+        "stage": stage or _first(_stage, innermost_first),
         "errno": errnos.errorcode.get(number) if number is not None else None,
         "errno_number": number,
-        "chain": [{"type": type_name(e), "message": str(e), "link": link} for e, link in links],
+        "chain": [{"type": type_name(type(e)), "message": str(e), "link": link} for e, link in links],
         "says": traceback.format_exception_only(error)[-1].strip(),
         "details": "".join(traceback.format_exception(error)),
     }
 
 
+def _first(tell: Callable[[BaseException], Any], errors: list[BaseException]) -> Any:
+    return next((told for error in errors if (told := tell(error)) is not None), None)
+
+
 def _errno(error: BaseException) -> int | None:
-    """Return an OSError's number; what getaddrinfo and OpenSSL put there is none."""
-    return error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror | ssl.SSLError) else None
+    """Return an OSError's number; what getaddrinfo (less than 0) and OpenSSL put there is none."""
+    if not isinstance(error, OSError) or isinstance(error, socket.gaierror | ssl.SSLError):
+        return None
+    return error.errno if isinstance(error.errno, int) and error.errno > 0 else None
 
 
-def _outcome(errors: list[BaseException], number: int | None) -> str:
-    for error in reversed(errors):
-        for kind, outcome in BY_TYPE:
-            if isinstance(error, kind) and not (kind is TimeoutError and number is not None):
-                return outcome
-    if number is not None:
-        return BY_ERRNO.get(number, "protocol-error")
-    return next((BY_TYPE_NAME[type(e).__name__] for e in errors if type(e).__name__ in BY_TYPE_NAME), "protocol-error")
+def _outcome(error: BaseException) -> str | None:
+    number = _errno(error)
+    return _typed(error)[0] if number is None else BY_ERRNO.get(number, "protocol-error")
+
+
+def _stage(error: BaseException) -> str | None:
+    return _typed(error)[1] or _framed(error)
+
+
+def _typed(error: BaseException) -> tuple[str | None, str | None]:
+    """Return what the exception's words or its type tell: the nearest of its classes that the table has."""
+    worded = (told for words, told in BY_WORDS.items() if words in str(error))
+    typed = (BY_TYPE[name] for kind in type(error).__mro__ if (name := type_name(kind)) in BY_TYPE)
+    return next(worded, None) or next(typed, (None, None))
+
+
+def _framed(error: BaseException) -> str | None:
+    """Return what the innermost frame of the exception's traceback that the table has was at."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    passed = ((frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in reversed(frames))
+    return next((BY_FRAME[where] for where in passed if where in BY_FRAME), None)
 
 
 def errno_in(text: str) -> int | None:
@@ -124,7 +166,6 @@ def errno_in(text: str) -> int | None:
     return max(printed, key=lambda number: (text.rfind(wording[number]), len(wording[number])), default=None)
 
 
-def type_name(error: BaseException) -> str:
-    """Return the exception's type as a traceback names it."""
-    kind = type(error)
+def type_name(kind: type) -> str:
+    """Return a type of exceptions as a traceback names it."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

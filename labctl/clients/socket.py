@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import platform
 import socket
 
-from labctl.clients import Target
+from labctl.clients import Target, _http
 from labctl.clients.outcomes import Staged
 
 SCHEMES = ("http", "tcp")
-FIRST_ERROR = 400  # HTTP status codes from here on say that the request failed (RFC 9110, section 15)
 
 
 def version() -> str:
@@ -31,15 +29,9 @@ def attempt(target: Target, timeout: float, stage: Staged) -> None:
         if target.scheme == "tcp":
             return
         stage.now = "send"
-        connection.sendall(f"GET {target.path} HTTP/1.0\r\nHost: {target.host}\r\n\r\n".encode())
+        connection.sendall(_http.request(target))
         stage.now = "receive"
         with connection.makefile("rb") as answer:
-            line = answer.readline(4096).decode("latin-1")
-        if not line:
-            raise EOFError("the server closed the connection without an answer")
+            line = _http.answered(answer.readline(_http.LONGEST_LINE))
         stage.now = "protocol"
-        words = line.split(maxsplit=2)
-        if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():  # noqa: PLR2004 - words
-            raise http.client.BadStatusLine(line)
-        if int(words[1]) >= FIRST_ERROR:
-            raise http.client.HTTPException(line.strip())
+        _http.judge(line)

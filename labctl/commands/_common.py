@@ -26,15 +26,15 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
 
     Raises UnknownName, UsageError or Mistakes.
     """
+    from labctl import catalogue, scenario
     from labctl import clients as known
-    from labctl import scenario
 
     for client in clients:
         if client not in known.names():
             if client in known.broken_plugins:
                 raise UsageError(f"the client {client} cannot be used: {known.broken_plugins[client]}")
             raise UnknownName("client", client, known.names())
-    files = [scenario.find(name) for name in names]
+    files = catalogue.find_all(list(names))
     loaded: list[Loaded] = []
     mistakes: list[Mistake] = []
     for file in files:

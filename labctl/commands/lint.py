@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
+from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 
 
 @click.command(epilog="Example: labctl lint scenarios/*.yaml")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1)
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
 def command(names: tuple[str, ...]) -> None:
     """Read scenarios and their stacks, all there are where none is named, and tell every mistake at once."""
-    from labctl import actions, scenario
+    from labctl import actions, catalogue
 
-    loaded = loaded_scenarios(names or sorted(scenario.everything()))
+    loaded = loaded_scenarios(names or sorted(catalogue.own()))
     for plugin, why in actions.broken_plugins.items():
         click.echo(f"left out: the plugin {plugin}, which cannot be imported ({why})", err=True)
     click.echo(f"{len(loaded)} scenarios without a mistake")

@@ -12,9 +12,9 @@ from labctl.commands._common import loaded_scenarios
 @click.command(epilog="Example: labctl list")
 def command() -> None:
     """List the scenarios, each under its cause."""
-    from labctl import scenario
+    from labctl import catalogue, scenario
 
-    found = [one.scenario for one in loaded_scenarios(sorted(scenario.everything()))]
+    found = [one.scenario for one in loaded_scenarios(sorted(catalogue.everything()))]
     width = max((len(one.name) for one in found), default=0)
     order = list(scenario.CAUSES)
     for cause, group in groupby(

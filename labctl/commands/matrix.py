@@ -49,8 +49,11 @@ def command(
     clients: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Run every scenario, or those named, and say what each came to."""
-    from labctl import scenario
+    """Run every scenario, or those named, and say what each came to.
+
+    Every scenario is each of `./scenarios`, or, where there are none, each that came with labctl.
+    """
+    from labctl import catalogue
     from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
@@ -58,7 +61,7 @@ def command(
     from labctl.session import ready
 
     _demand_writable(junit)
-    chosen = _selected(loaded_scenarios(names or sorted(scenario.everything()), clients), keyword)
+    chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
     options = Options(clients=clients)
     planned = repeated(chosen, repeat)
     out = console(stderr=as_json, quiet=as_json)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from labctl import cli, clients, scenario
+from labctl import catalogue, cli, clients, scenario
 from labctl.places import installed
 
 COMMANDS = cli.labctl.list_commands(click.Context(cli.labctl))
@@ -67,7 +67,7 @@ def test_scenarios_are_completed_here_and_installed_ones(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    assert complete(f"{command} ", folder)[0] == [f"plain,{name}" for name in sorted(scenario.everything())]
+    assert complete(f"{command} ", folder)[0] == [f"plain,{name}" for name in sorted(catalogue.everything())]
     assert complete(f"{command} my", folder)[0] == ["plain,my-own"]
 
 

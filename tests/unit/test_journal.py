@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_what_happens_after_the_end_is_heard_and_does_no_harm(tmp_path: Path) ->
 def test_the_oldest_runs_make_room(tmp_path: Path) -> None:
     for number in range(KEPT + 5):
         (tmp_path / f"2026-{number:03}").mkdir()
-    folder = new_folder(tmp_path, "server-down")
+    folder = new_folder(tmp_path, "server-down", since=time.time() + 1)
     folder.mkdir()
     assert folder.name.endswith("-server-down")
     kept = sorted(path.name for path in tmp_path.iterdir())
@@ -75,4 +76,11 @@ def test_the_oldest_runs_make_room(tmp_path: Path) -> None:
 
 
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
-    assert len({new_folder(tmp_path, "a") for _ in range(20)}) == 20
+    assert len({new_folder(tmp_path, "a", since=0) for _ in range(20)}) == 20
+
+
+def test_the_runs_of_one_matrix_stay_however_many_they_are(tmp_path: Path) -> None:
+    since = time.time() - 60
+    for _ in range(KEPT + 5):
+        new_folder(tmp_path, "a", since=since).mkdir()
+    assert len(list(tmp_path.iterdir())) == KEPT + 5

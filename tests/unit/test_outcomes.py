@@ -7,185 +7,28 @@ import http.client
 import importlib
 import inspect
 import os
-import resource
 import socket
 import ssl
-import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import HALF_AN_ANSWER, HERE, answer, listener, nobody, raised, serving, starved
 
-import labctl.clients
-from labctl.clients import Target, file_of, in_folder
-from labctl.clients.outcomes import BY_ERRNO, BY_FRAME, BY_TYPE, BY_WORDS, Staged, chain, errno_in, judge, type_name
+from labctl.clients import Target
+from labctl.clients.outcomes import BY_ERRNO, BY_FRAME, BY_TYPE, BY_WORDS, chain, errno_in, judge, type_name
 from labctl.model import Outcome, Stage
 
-HERE = "127.0.0.1"
 SOON = 0.2  # seconds, for what must time out
-WHOLE_ANSWER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
-HALF_AN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
-HALF_A_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"
-Serve = Callable[[socket.socket], None]
-
-
-@contextmanager
-def listener(backlog: int = 8) -> Iterator[socket.socket]:
-    with socket.socket() as listening:
-        listening.bind((HERE, 0))
-        listening.listen(backlog)
-        yield listening
-
-
-@contextmanager
-def serving(serve: Serve) -> Iterator[str]:
-    """Serve connections, each by the function, until the block ends; yield the URL."""
-    with listener() as listening:
-
-        def accept() -> None:
-            while True:
-                connection, _ = listening.accept()
-                with connection:
-                    try:
-                        serve(connection)
-                    except OSError:
-                        return
-                    except EOFError:
-                        return
-
-        thread = threading.Thread(target=lambda: _until_closed(accept), daemon=True)
-        thread.start()
-        try:
-            yield f"http://{HERE}:{listening.getsockname()[1]}/"
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
-
-
-def _until_closed(accept: Callable[[], None]) -> None:
-    try:
-        accept()
-    except OSError:  # the listener was shut down
-        return
-
-
-@contextmanager
-def nobody() -> Iterator[str]:
-    """Yield the URL of a port that is taken and not listened on."""
-    with socket.socket() as bound:
-        bound.bind((HERE, 0))
-        yield f"http://{HERE}:{bound.getsockname()[1]}/"
-
-
-@contextmanager
-def full() -> Iterator[str]:
-    """Yield the URL of a listener whose accept queue is full: a SYN to it is dropped (listen(2))."""
-    with listener(0) as listening, ExitStack() as waiting:
-        address = listening.getsockname()
-        waiting.enter_context(socket.create_connection(address))
-        yield f"http://{HERE}:{address[1]}/"
-
-
-def answer(with_bytes: bytes) -> Serve:
-    def serve(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(with_bytes)
-
-    return serve
-
-
-def silent(connection: socket.socket) -> None:
-    while connection.recv(4096):
-        pass
-
-
-def hang_up(connection: socket.socket) -> None:
-    connection.recv(4096)
-
-
-def reset(connection: socket.socket) -> None:
-    """Close with a reset, as SO_LINGER of no time makes it (socket(7))."""
-    connection.recv(4096)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-SITUATIONS: dict[str, tuple[Callable[[], Any], str, str, str | None]] = {
-    "nobody listens": (nobody, "refused", "connect", "ECONNREFUSED"),
-    "the accept queue is full": (full, "timed-out", "connect", None),
-    "the server says nothing": (lambda: serving(silent), "timed-out", "receive", None),
-    "the server hangs up": (lambda: serving(hang_up), "closed", "receive", None),
-    "the server resets": (lambda: serving(reset), "reset", "receive", "ECONNRESET"),
-    "the server hangs up halfway": (lambda: serving(answer(HALF_AN_ANSWER)), "closed", "receive", None),
-    "the server hangs up within a chunk": (lambda: serving(answer(HALF_A_CHUNK)), "closed", "receive", None),
-    "the server says nonsense": (lambda: serving(answer(b"no such thing\r\n\r\n")), "protocol-error", "protocol", None),
-    "the server fails": (
-        lambda: serving(answer(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
-        "protocol-error",
-        "protocol",
-        None,
-    ),
-}
-MODULES = {
-    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}")
-    for name in in_folder(Path(labctl.clients.__file__).parent)
-}
-CLIENTS = {name: module.attempt for name, module in MODULES.items() if hasattr(module, "attempt")}
-READ_ONE_LINE = {"socket", "asyncio"}  # and are content with it
-HALFWAY = {"the server hangs up halfway", "the server hangs up within a chunk"}
-
-
-@pytest.mark.parametrize(
-    ("client", "situation"),
-    [(client, one) for client in CLIENTS for one in SITUATIONS if not (client in READ_ONE_LINE and one in HALFWAY)],
-)
-def test_what_a_client_raises_is_judged(client: str, situation: str) -> None:
-    place, outcome, stage, number = SITUATIONS[situation]
-    noted = Staged()
-    with place() as url, pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the library raises
-        CLIENTS[client](Target.parse(url), SOON, noted)
-    told = judge(caught.value, noted.now)
-    assert (told["outcome"], told["stage"], told["errno"]) == (outcome, stage, number), told["details"]
-
-
-@pytest.mark.parametrize("client", sorted(CLIENTS.keys() - {"asyncio", "aiohttp"}))  # they could not even begin a loop
-def test_a_client_without_a_descriptor_left_is_exhausted(client: str) -> None:
-    with nobody() as url:
-        error = raised(lambda: starved(lambda: CLIENTS[client](Target.parse(url), SOON, Staged())))
-    told = judge(error, None)
-    assert (told["outcome"], told["errno"]) == ("exhausted", "EMFILE"), told["details"]
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_that_is_answered_raises_nothing(client: str) -> None:
-    with serving(answer(WHOLE_ANSWER)) as url:
-        CLIENTS[client](Target.parse(url), 2.0, Staged())
-
-
-def raised(do: Callable[[], object]) -> BaseException:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the exception is what is judged
-        do()
-    return caught.value
 
 
 def broadcast(kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as tried:
         tried.connect(("127.255.255.255", 9))
-
-
-def starved(do: Callable[[], None]) -> None:
-    """Do something while no file descriptor can be had."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        do()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def no_descriptor() -> None:

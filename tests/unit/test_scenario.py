@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from labctl import scenario
-from labctl.errors import Mistakes, UnknownName, UsageError
+from labctl.errors import Mistakes, UsageError
 from labctl.model import Outcome
 from labctl.places import installed
 from labctl.scenario import CAUSES, Loaded
@@ -167,24 +167,6 @@ def test_an_override_that_is_no_mapping_is_a_mistake(tmp_path: Path) -> None:
 def test_two_actions_in_one_step_are_a_mistake(tmp_path: Path) -> None:
     told = mistakes(tmp_path, changed("    environment: {HOST", "    stop: server\n    environment: {HOST"))
     assert any(one.startswith("sound.yaml:1") for one in told)
-
-
-def test_an_unknown_scenario_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownName) as caught:
-        scenario.find("lopback-bind")
-    assert "loopback-bind" in caught.value.near
-
-
-def test_a_path_that_is_no_file_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file"):
-        scenario.find(str(tmp_path / "nothing.yaml"))
-
-
-def test_a_folder_of_ones_own_comes_before_the_installed_scenarios(tmp_path: Path) -> None:
-    mine = tmp_path / "server-down.yaml"
-    mine.write_text("name: server-down\n")
-    assert scenario.find("server-down", tmp_path) == mine
-    assert scenario.find("loopback-bind", tmp_path) == installed("scenarios") / "loopback-bind.yaml"
 
 
 WORDS = st.sampled_from(["server", "client", "2s", "refused", "pair", "sound", "127.0.0.1", "${client}", "run"])

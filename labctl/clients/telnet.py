@@ -1,0 +1,37 @@
+"""The telnet command (GNU inetutils) as a test of a port: `timeout SECONDS telnet host port </dev/null`.
+
+It has no time-out of its own, so timeout(1) keeps the time, and then telnet cannot say what it was at. At the end of
+its input it closes the connection, says that the other side did, and exits with 0. Unlike the other clients it waits
+within connect(2), which a reject by ICMP ends only when the SYN is repeated, a second later (measured on Linux 6.18).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labctl.clients import Target
+from labctl.clients._command import ENDED, by_errno, first_line, limited, told
+
+SCHEMES = ("http", "tcp")
+
+
+def version() -> str:
+    """Return the version of the command."""
+    return first_line("telnet", "--version")
+
+
+def command(target: Target, timeout: float) -> list[str]:
+    """Return the command line."""
+    return limited(timeout, "telnet", target.host, str(target.port))
+
+
+def read(exit_code: int, stdout: str, stderr: str) -> dict[str, Any]:
+    """Return what the command's end means, mostly by what it says."""
+    says = (stdout + stderr).strip().rpartition("\n")[2]
+    if "Connected to" in stdout:
+        return told("ok", None)
+    if exit_code == ENDED:
+        return told("timed-out", None, says)
+    if "lookup failure" in says:
+        return told("name-error", "resolve", says)
+    return by_errno(says)

@@ -1,0 +1,70 @@
+"""List the clients, what each can reach, and their versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: labctl clients")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON, and nothing else.")
+def command(*, as_json: bool) -> None:
+    """List the clients: the targets that each understands, its version, and the file of one of another package.
+
+    The versions are those in labctl's image, which is built where it is missing.
+    """
+    from labctl.report.text import plain
+
+    known, broken = asked()
+    if as_json:
+        click.echo(json.dumps({"clients": known, "broken": broken}, indent=2))
+    else:
+        for line in lines(known, broken):
+            click.echo(plain(line))
+
+
+def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Ask the clients in the image what they are; return what can be used, and why the rest cannot, both by name.
+
+    Raises EngineUnavailable, HostError, and LabError where they do not answer.
+    """
+    from labctl import image
+    from labctl.clients import broken_plugins, plugin_files, plugins
+    from labctl.engine.connection import connect
+    from labctl.engine.once import run_once
+    from labctl.errors import LabError, indented
+    from labctl.places import OWN_IMAGE
+    from labctl.progress import timed
+
+    connection = connect()
+    built = image.ensure(connection, OWN_IMAGE, progress=timed())[OWN_IMAGE]
+    files = plugin_files()
+    ran = run_once(connection, built.tag, ["clients", "--list"], purpose="ask the clients", files=files)
+    try:
+        told = json.loads(ran.stdout)["ok"]
+    except (ValueError, KeyError, TypeError) as error:
+        printed = f"They printed:\n{indented(ran.output)}" if ran.output.strip() else "They printed nothing."
+        raise LabError("the clients in the image do not say what they are.", means=printed) from error
+    sources = plugins()
+    known = {
+        name: {**client, "plugin": str(sources[name]) if name in sources else None}
+        for name, client in told["clients"].items()
+    }
+    return known, {**broken_plugins, **told["broken"]}
+
+
+def lines(known: Mapping[str, Mapping[str, Any]], broken: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of the list."""
+    rows = [(name, ", ".join(client["schemes"]), client) for name, client in known.items()]
+    names = max((len(name) for name in [*known, *broken]), default=0)
+    targets = max((len(schemes) for _, schemes, _ in rows), default=0)
+    for name, schemes, client in rows:
+        source = f", from {client['plugin']}" if client["plugin"] else ""
+        yield f"{name:<{names}}  {schemes:<{targets}}  {client['version']}{source}"
+    if broken:
+        yield "left out, for they cannot be used"
+    for name, why in broken.items():
+        yield f"{name:<{names}}  {why}"
