@@ -12,11 +12,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from labctl import __version__
 from labctl.errors import LabctlError, UnknownName
@@ -53,6 +55,12 @@ class Commands(click.Group):
         rows = [(name, summary(FOLDER / f"{_stem(name)}.py")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command without loading any of them."""
+        fitting = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
+        found = [CompletionItem(name, help=summary(FOLDER / f"{_stem(name)}.py")) for name in fitting]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader that goes away, as `head` does, ends it without a word."""
@@ -101,9 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def complain(message: str) -> None:
     """Write a message to standard error, its first word in red on a terminal that wants colour."""
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(
-        (click.style("labctl:", fg="red", bold=True) if colour else "labctl:") + f" {message}", err=True, color=colour
-    )
+    name = click.style("labctl:", fg="red", bold=True) if colour else "labctl:"
+    with suppress(OSError):  # a terminal that was closed takes no message any more
+        click.echo(f"{name} {message}", err=True, color=colour)
 
 
 def summary(file: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from labctl.commands import _complete
 from labctl.commands._common import console, exit_with, loaded_scenarios
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
@@ -18,8 +19,15 @@ KEEP = ("never", "on-failure", "always")
 
 
 @click.command(epilog="Example: labctl run loopback-bind --client curl --timings")
-@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True)
-@click.option("--client", "clients", multiple=True, metavar="CLIENT", help="Only this client; may be given again.")
+@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="CLIENT",
+    shell_complete=_complete.clients,
+    help="Only this client; may be given again.",
+)
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")
@@ -56,7 +64,8 @@ def command(
             quietly = as_json or quiet
             if not quietly:
                 listeners.append(show)
-            options = Options(clients=clients, listeners=tuple(listeners), keep=_keeper(keep, out, show))
+            visit = _keeper(keep, out, show, session)
+            options = Options(clients=clients, listeners=tuple(listeners), visit=visit)
             if quietly:
                 result = run(one, session, options)
             else:
@@ -87,17 +96,18 @@ def _dry_run(chosen: list[Any]) -> int:
     return os.EX_OK
 
 
-def _keeper(keep: str, out: Any, show: Any) -> Any:
+def _keeper(keep: str, out: Any, show: Any, session: Any) -> Any:
     if keep == "never":
         return None
+    from labctl.inside import ways_in
 
-    def wait(lab: Any, verdict: Verdict) -> None:
+    def wait(observer: Any, verdict: Verdict) -> None:
         if keep == "on-failure" and verdict is Verdict.PASSED:
             return
         show.rest()
         out.print("The lab is kept. Look around in it, in another terminal:")
-        for name, pod in lab.pods.items():
-            out.print(f"  docker exec -it {pod.place.name} sh   # the tools of {name}", soft_wrap=True, highlight=False)
+        for line in ways_in(observer.lab, session.connection):
+            out.print(f"  {line}", soft_wrap=True)
         out.input("Press Enter to remove it. ")
 
     return wait

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
-from labctl.fields import typed
 
 
 @click.command(epilog="Example: labctl show tiny-backlog")
-@click.argument("name", metavar="NAME|PATH")
+@click.argument("name", metavar="NAME|PATH", shell_complete=_complete.scenarios)
 def command(name: str) -> None:
     """Explain a scenario: what is broken, what the client sees, how to tell, the fix."""
     from labctl import scenario
+    from labctl.fields import typed
 
     [loaded] = loaded_scenarios([name])
     one = loaded.scenario

@@ -1,0 +1,119 @@
+"""shell: look around in a lab, at the phase of your choice."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.commands import _complete
+from labctl.commands._common import console, exit_with, loaded_scenarios
+from labctl.errors import UnknownName, UsageError
+from labctl.model import Phase, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labctl.inside import Place, Spot
+    from labctl.observe import Observer
+    from labctl.session import Session
+
+PHASES = {Phase.HEALTHY: ("trigger",), Phase.FAULTED: ("trigger", "fault"), Phase.FIXED: ("trigger", "fix")}
+HEADINGS = {"trigger": "Replayed just now:", "fault": "The fault:", "fix": "The fix:"}
+ANSWERS_WITHIN = 5.0  # seconds
+
+
+@click.command(epilog="Example: labctl shell loopback-bind --at faulted --host server")
+@click.argument("name", metavar="NAME|PATH", shell_complete=_complete.scenarios)
+@click.option(
+    "--at",
+    type=click.Choice([phase.value for phase in PHASES]),
+    default="faulted",
+    show_default=True,
+    help="The phase to stop in.",
+)
+@click.option(
+    "--host",
+    metavar="HOST",
+    shell_complete=_complete.hosts,
+    help="Where to open it; on the client's host if not given.",
+)
+@click.option(
+    "--with",
+    "place",
+    type=click.Choice(["tools", "service"]),
+    default="tools",
+    show_default=True,
+    help="With the host's tools as root, or in its service's container as its user.",
+)
+def command(name: str, at: str, host: str | None, place: Place) -> int:
+    """Run a scenario up to a phase, and open a shell inside the lab as it stands then.
+
+    Healthy, faulted and fixed mean that the clients saw what the scenario says of that phase. The triggers are replayed
+    once more before the shell opens. Leaving it removes everything.
+
+    Exits with 0 when the shell is left. Where the phase does not come out as the scenario says, no shell opens, and the
+    exit code is that of a run: `labctl run --keep on-failure` is there for that.
+    """
+    [chosen] = loaded_scenarios([name])
+    where = host or chosen.scenario.client.host
+    if where not in chosen.stack.services:
+        raise UnknownName("host", where, chosen.stack.services)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("a shell needs a terminal: its input and its output must be one.")
+    from labctl.inside import enter, spot
+    from labctl.report import terminal
+    from labctl.run import Options, run
+    from labctl.session import ready
+
+    out = console()
+    show = terminal.Terminal(out, chosen.scenario)
+    with ready([chosen]) as session:
+
+        def visit(observer: Observer, verdict: Verdict) -> None:
+            if verdict is Verdict.PASSED:
+                show.rest()
+                observer.replay()
+                here = spot(observer.lab, where, place)
+                _introduce(out, observer, here, session)
+                if enter(session, here, observer.phase) is None:
+                    out.print("\nThe shell was ended from outside: its container has ended, or its terminal.")
+                observer.lab.tool(where, ["true"], ANSWERS_WITHIN)  # or else the lab has gone under the shell
+
+        options = Options(listeners=(show,), until=Phase(at), visit=visit)
+        with show.shown():
+            result = run(chosen, session, options)
+    if result.verdict is not Verdict.PASSED:
+        terminal.verdict(out, result)
+    return exit_with([result])
+
+
+def _introduce(out: Console, observer: Observer, here: Spot, session: Session) -> None:
+    """Say where the person is, and what is worth typing."""
+    from rich.text import Text
+
+    from labctl.fields import typed
+    from labctl.inside import from_outside, looks, tries, ways_in
+    from labctl.report.text import plain
+
+    commands = [*tries(observer, here), *looks(observer)]
+    hints = {
+        "Worth typing here:": [typed(command) for *at, command in commands if at == [here.host, here.place]],
+        "From another terminal:": [
+            *ways_in(observer.lab, session.connection, but=here),
+            *(from_outside(observer.lab, *one) for one in commands if one[:2] != (here.host, here.place)),
+        ],
+        **{
+            HEADINGS[part]: [action.typed() for action in getattr(observer.scenario, part)]
+            for part in PHASES[observer.phase]
+        },
+    }
+    out.print(Text(f"You are on {here}, in the {observer.phase} phase.", style="bold"))
+    out.print("`exit` or Ctrl-D leaves the shell, and removes the lab.")
+    for heading, lines in hints.items():
+        if lines:
+            out.print(heading)
+        for line in lines:
+            out.print(Text("  $ " + plain(line), style="cyan"), soft_wrap=True)
+    out.print()
