@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from labctl.actions import Action, Ask, Configure
-from labctl.clients import Target, broken_plugins
+from labctl.clients import Target
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.errors import LabError, NoClient
 from labctl.fields import Command, argv, matches, typed
-from labctl.journal import LABCTL, NOTE, PHASE, WAITING, Journal
+from labctl.journal import LABCTL, LEFT_OUT, PHASE, WAITING, Journal
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Finding, Observation, Outcome, Phase, Stage, Try
 from labctl.placeholders import filled, of_target
@@ -42,7 +42,7 @@ class Observer:
         if scenario.client.run is None:
             pod = lab.pod(scenario.client.host)
             self._known = pod.clients_ready(SANDBOX_STARTS)
-            self._leave_out({**broken_plugins, **pod.clients_broken()})
+            self._leave_out(pod.clients_broken())
             if not self._names():
                 raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
         self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
@@ -55,7 +55,7 @@ class Observer:
                 raise NoClient(
                     f"the client {name} cannot be used: {why}", todo="`labctl clients` lists those that can."
                 )
-            self._journal.note(NOTE, f"the client {name} is left out: {why}")
+            self._journal.note(LEFT_OUT, f"the client {name} is left out: {why}")
 
     def begin(self, phase: Phase, *, quietly: bool = False) -> None:
         """Start a phase."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
     from labctl import catalogue, scenario
     from labctl import clients as known
 
+    tell_left_out()
     for client in clients:
         if client not in known.names():
             if client in known.broken_plugins:
@@ -45,6 +48,16 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
     if mistakes:
         raise Mistakes(mistakes)
     return loaded
+
+
+def tell_left_out() -> None:
+    """Name on standard error what other packages offer and cannot be used; the rest works."""
+    from labctl import actions, clients
+
+    clients.plugins()
+    for kind, broken in (("actions", actions.broken_plugins), ("the client", clients.broken_plugins)):
+        for name, why in broken.items():
+            click.echo(f"labctl: left out: {kind} {name}, which cannot be imported ({why})", err=True)
 
 
 def exit_with(results: Sequence[Result]) -> int:

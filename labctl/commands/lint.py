@@ -12,9 +12,7 @@ from labctl.commands._common import loaded_scenarios
 @click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
 def command(names: tuple[str, ...]) -> None:
     """Read scenarios and their stacks, all there are where none is named, and tell every mistake at once."""
-    from labctl import actions, catalogue
+    from labctl import catalogue
 
     loaded = loaded_scenarios(names or sorted(catalogue.own()))
-    for plugin, why in actions.broken_plugins.items():
-        click.echo(f"left out: the plugin {plugin}, which cannot be imported ({why})", err=True)
     click.echo(f"{len(loaded)} scenarios without a mistake")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labctl.journal import PHASE, PHASE_ENDED, Event
+from labctl.journal import LEFT_OUT, PHASE, PHASE_ENDED, Event
 from labctl.model import Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
@@ -52,6 +52,7 @@ class Many:
         self._clock = clock
         self._going: dict[int, Going] = {}
         self._begun: set[int] = set()
+        self._left_out: set[str] = set()  # told once, though every run has it
         self.ended: dict[int, Result] = {}
         self._lock = Lock()  # runs begin, and tell what they do, in threads of their own
 
@@ -72,6 +73,10 @@ class Many:
 
     def hears(self, number: int, event: Event) -> None:
         """Take one event of a run's journal."""
+        if event.kind == LEFT_OUT and event.text not in self._left_out:
+            self._left_out.add(event.text)
+            terminal.left_out(self._console, event)
+            return
         if event.kind == PHASE:
             doing = DOING[Phase(event.text)]
         elif event.kind == PHASE_ENDED and event.text == Phase.FIXED:

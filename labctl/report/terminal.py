@@ -14,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from labctl.journal import DOCKER, LABCTL, PHASE, PHASE_ENDED, WAITING, Event
+from labctl.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
 from labctl.model import Diagnosis, Finding, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.report.text import milliseconds, plain
 from labctl.scenario import Scenario
@@ -64,6 +64,13 @@ class Terminal:
             self._status.update(DOING[Phase(event.text)])
         elif event.kind == PHASE_ENDED:
             phase(self._console, event.details["result"])
+        elif event.kind == LEFT_OUT:
+            left_out(self._console, event)
+
+
+def left_out(console: Console, event: Event) -> None:
+    """Print that a client was left out, and why."""
+    console.print(Text(plain(event.text) + "\n", style="yellow"), soft_wrap=True)
 
 
 def as_text(result: Result, width: int = 120) -> str:
