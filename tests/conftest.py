@@ -24,6 +24,7 @@ from labctl.session import Session
 from labctl.session import session as begin_session
 
 ROOT = Path(__file__).resolve().parents[1]
+OF_THE_MACHINE = [path for path in map(Path, ("/etc/resolv.conf", "/etc/hosts")) if path.exists()]
 ENGINE_TESTS = ROOT / "tests" / "engine"
 
 # a slow machine is no defect: what must be fast says so in a test of its own
@@ -42,6 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def engine_required() -> bool:
     """Whether a missing engine is an error; otherwise the tests that need one are skipped."""
     return os.environ.get("LABCTL_TEST_ENGINE") == "required" or os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine_unchanged() -> Iterator[None]:
+    """See that what labs write into their own hosts is never written on the machine."""
+    before = {file: file.read_bytes() for file in OF_THE_MACHINE}
+    yield
+    assert {file: file.read_bytes() for file in OF_THE_MACHINE} == before
 
 
 @pytest.fixture(scope="session")

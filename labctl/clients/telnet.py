@@ -1,8 +1,11 @@
 """The telnet command (GNU inetutils) as a test of a port: `timeout SECONDS telnet host port </dev/null`.
 
 It has no time-out of its own, so timeout(1) keeps the time, and then telnet cannot say what it was at. At the end of
-its input it closes the connection, says that the other side did, and exits with 0. Unlike the other clients it waits
-within connect(2), which a reject by ICMP ends only when the SYN is repeated, a second later (measured on Linux 6.18).
+its input it closes the connection, says that the other side did, and exits with 0.
+
+Unlike the other clients it waits within connect(2). A reject by ICMP from a machine as near as this comes back while
+that call still holds the socket's lock, and is lost (net/ipv4/tcp_ipv4.c, tcp_v4_err; LockDroppedIcmps in nstat(8)); it
+hears the one that answers the repeated SYN, a second later.
 """
 
 from __future__ import annotations
