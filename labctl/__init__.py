@@ -40,6 +40,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     pod          one host: a sandbox and its service
     lab          a running stack
     deploy       bringing a stack up, and removing it
+    judge        what was seen against what is expected
     observe      looking at a lab as its client does
     run          the run: observe, break, observe, wait, fix, observe, judge
     inside       a person in a running lab

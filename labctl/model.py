@@ -148,11 +148,16 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judged statement about what was seen: the claim, whether it held, what was seen."""
+    """One judged statement about what a client saw: the claim, whether it held, what was seen, what the client said.
 
+    Claim and sight are predicates: `should come to ok`, `came to refused`.
+    """
+
+    client: str
     claim: str
     held: bool
-    seen: str = ""
+    seen: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

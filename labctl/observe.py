@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,19 +11,19 @@ from labctl.actions import Action, Ask, Configure
 from labctl.clients import Target
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.errors import LabError, NoClient
-from labctl.fields import Command, argv, matches, typed
+from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, LEFT_OUT, PHASE, WAITING, Journal
+from labctl.judge import criteria, judge, sentence, unmet
 from labctl.lab import Lab
-from labctl.model import Diagnosis, Finding, Observation, Outcome, Phase, Stage, Try
+from labctl.model import Diagnosis, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
-from labctl.scenario import DiagnosisStep, Expect, Scenario
+from labctl.scenario import DiagnosisStep, Scenario
 
 BETWEEN = 0.2  # seconds between two observations of one phase
 AT_ONCE = 32  # tries, or diagnosis steps
 COMMAND = "run"  # the name of the client that is the scenario's own command
 TOOL_TIMEOUT = 10.0
-MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 
 
 class Observer:
@@ -74,8 +73,7 @@ class Observer:
     @property
     def mismatch(self) -> str:
         """What in the last observation was not as expected, in a sentence."""
-        wrong = [finding for finding in self.observations[-1].findings if not finding.held]
-        return "; ".join(f"{finding.claim}, but {finding.seen}" for finding in wrong)
+        return sentence(self.observations[-1].findings)
 
     def apply(self, actions: Sequence[Action]) -> None:
         """Apply a fault or a fix."""
@@ -233,54 +231,9 @@ class Observer:
                 else:
                     ran = self.lab.execute(host, argv(command_line))
             output, code = ran.output, ran.exit_code
-        reasons = _unmet(step, output, code)
+        reasons = unmet(step, output, code)
         if self.phase.broken or not step.judges:
             held, reason = not reasons, "; ".join(reasons)
         else:
             held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
-        return Diagnosis(command, host, output, judged=step.judges, held=held, by=_criteria(step), reason=reason)
-
-
-def _criteria(step: DiagnosisStep) -> str:
-    """Return what a step is judged by, in the words of the scenario."""
-    asked = (("shows", step.shows), ("lacks", step.lacks), ("exits", step.exits))
-    return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
-
-
-def _unmet(step: DiagnosisStep, output: str, code: int | None) -> Sequence[str]:
-    reasons = []
-    if step.shows is not None and not matches(step.shows, output):
-        reasons.append(f"it does not show {step.shows}")
-    if step.lacks is not None and matches(step.lacks, output):
-        reasons.append(f"it shows {step.lacks}")
-    if step.exits is not None and code != step.exits:
-        reasons.append(f"it exits with {code}, not {step.exits}")
-    return reasons
-
-
-def judge(one: Try, expect: Expect | None) -> Sequence[Finding]:
-    """Hold one client's try against what is expected of it; None expects success.
-
-    What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
-    """
-    outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
-    says = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
-    seen = one.outcome.value + (f" ({says})" if says else "")
-    findings = [Finding(f"{one.client} should come to {outcome.value}", one.outcome == outcome, f"it came to {seen}")]
-    if expect is None or one.client in expect.clients:
-        return findings
-    told_by_library = one.exit_code is None
-    if expect.errno is not None and (told_by_library or one.errno is not None):
-        findings.append(
-            Finding(f"{one.client} should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno}")
-        )
-    if expect.stage is not None and one.stage is not None:
-        claim = f"{one.client} should fail at {expect.stage.value}"
-        findings.append(Finding(claim, one.stage == expect.stage, f"it failed at {Stage(one.stage).value}"))
-    if expect.within is not None:
-        claim = f"{one.client} should fail within {expect.within:g} s"
-        findings.append(Finding(claim, one.seconds <= expect.within, f"it took {one.seconds:.3f} s"))
-    if expect.after is not None:
-        claim = f"{one.client} should fail no sooner than {expect.after:g} s"
-        findings.append(Finding(claim, one.seconds >= expect.after, f"it took {one.seconds:.3f} s"))
-    return findings
+        return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)

@@ -22,7 +22,8 @@ def phase(
     name: Phase, *tries: Try, wrong: str = "", diagnoses: tuple[Diagnosis, ...] = (), done: tuple[str, ...] = ()
 ) -> PhaseResult:
     """Return a phase in which clients saw something; `wrong` is a claim about one of them that did not hold."""
-    findings = (Finding(wrong, held=False, seen="it was not so"),) if wrong else ()
+    client, _, claim = wrong.partition(" ")
+    findings = (Finding(client, claim, held=False, seen="was not so"),) if wrong else ()
     return PhaseResult(name, 1.0, 1.5, done, (Observation(1.1, tries, findings),), diagnoses)
 
 

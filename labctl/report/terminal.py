@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
-from labctl.model import Diagnosis, Finding, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.model import Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.report.text import milliseconds, plain
 from labctl.scenario import Scenario
 
@@ -118,13 +118,13 @@ class _Phase:
 
     def _observation(self, observation: Observation, *, brief: bool) -> None:
         for one in observation.tries:
-            wrong = [finding for finding in observation.findings if not finding.held and _of(finding, one)]
+            wrong = [finding for finding in observation.findings if not finding.held and finding.client == one.client]
             style = "red" if wrong else "green" if one.outcome == "ok" else "yellow"
             self._line(f"{one.client:<12} {told(one)}, after {milliseconds(one.seconds)}", style=style)
             if one.says and not brief:
                 self._line("  " + plain(one.says))
             for finding in wrong:
-                self._line(f"  not as expected: {plain(finding.claim)}", style="red")
+                self._line(f"  not as expected: it {plain(finding.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:
         self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")
@@ -146,10 +146,6 @@ def told(one: Try) -> str:
     where = f" at {one.stage.value}" if one.stage else ""
     number = f", {one.errno} ({one.errno_number})" if one.errno else ""
     return f"{one.outcome.value}{where}{number}"
-
-
-def _of(finding: Finding, one: Try) -> bool:
-    return finding.claim.split()[0] == one.client
 
 
 def verdict(console: Console, result: Result) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from labctl import scenario
+from labctl.clients import names
 from labctl.model import Phase, Result, Verdict
 from labctl.places import installed
 from labctl.run import Options, run
@@ -30,6 +31,7 @@ def fix_of(name: str) -> Any:
 NOTHING = [{"run": "true", "host": "server", "with": "tools"}]
 HEALS = "iptables -w -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; (sleep 0.7; iptables -w -D INPUT 1) >/dev/null 2>&1 &"
 NEVER = {"listens": "0.0.0.0:1", "within": "500ms"}
+ALL = f"all {len(names())} clients"
 F, I = Verdict.FAILED, Verdict.INCONCLUSIVE  # noqa: E741 - for the table below
 
 # what is wrong: (the scenario it is made from, what is changed, the verdict, the phase that decides, what it says)
@@ -39,14 +41,14 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         {"fault": NOTHING},
         F,
         Phase.FAULTED,
-        "the fault is in place, but curl should come to refused, but it came to ok",
+        f"the fault is in place, but {ALL} should come to refused, but they came to ok",
     ),
     "a fix that fixes nothing": (
         "server-down",
         {"fix": NOTHING},
         F,
         Phase.FIXED,
-        "the fix does not mend it: curl should come to ok, but it came to refused",
+        f"the fix does not mend it: {ALL} should come to ok, but they came to refused",
     ),
     "a restart without the setting": (
         "loopback-bind",
@@ -67,21 +69,21 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         {"expect": {"outcome": "timed-out"}},
         F,
         Phase.FAULTED,
-        "should come to timed-out, but it came to refused",
+        "should come to timed-out, but they came to refused",
     ),
     "a wrong errno": (
         "server-down",
         {"expect": {"outcome": "refused", "errno": "ECONNRESET"}},
         F,
         Phase.FAULTED,
-        "should give ECONNRESET, but gave ECONNREFUSED",
+        "should give ECONNRESET, but they gave ECONNREFUSED",
     ),
     "a wrong stage": (
         "server-down",
         {"expect": {"outcome": "refused", "stage": "receive"}},
         F,
         Phase.FAULTED,
-        "should fail at receive, but it failed at connect",
+        "should fail at receive, but they failed at connect",
     ),
     "a lower bound that is too high": (
         "server-down",
@@ -192,7 +194,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         {"client": {"host": "client", "target": "http://server:9090/", "timeout": "1s"}},
         I,
         Phase.HEALTHY,
-        "the stack was not healthy: curl should come to ok, but it came to refused",
+        f"the stack was not healthy: {ALL} should come to ok, but they came to refused",
     ),
 }
 

@@ -56,7 +56,7 @@ def test_the_plain_report_tells_the_whole_run() -> None:
         "fixed: the documented fix is applied  500 ms",
         "  requests     refused at connect, ECONNREFUSED (111), after 5 ms",
         "    requests.exceptions.ConnectionError: refused",
-        "    not as expected: requests should come to ok",
+        "    not as expected: it should come to ok",
         "",
         "failed server-down in 2.00 s: the fix does not mend it",
         "  Look again.",
@@ -100,7 +100,7 @@ def test_what_did_not_pass_shows_the_phase_that_decided() -> None:
     many.ends(0, result(Verdict.FAILED, "a", phase(Phase.HEALTHY, OK), wrong, reason="x " * MOST_REASON))
     shown = printed.getvalue()
     assert "\n  faulted: the fault is in place" in shown
-    assert "\n    requests     ok, after 10 ms\n      not as expected: requests should come to refused\n" in shown
+    assert "\n    requests     ok, after 10 ms\n      not as expected: it should come to refused\n" in shown
     assert "healthy:" not in shown
     assert "all of it: .labctl/runs/20260101-000000-1-a/result.json" in shown
     assert shown.partition("\n")[0].endswith(" …")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from labctl.model import Outcome, Stage, Try
-from labctl.observe import judge
+from labctl.judge import judge, sentence
+from labctl.model import Finding, Outcome, Stage, Try
 from labctl.scenario import Expect
 
 REFUSED = Try("socket", "1", Outcome.REFUSED, Stage.CONNECT, 0.01, "ECONNREFUSED", 111)
@@ -22,7 +25,9 @@ def expect(**written: Any) -> Expect:
 
 def wrong(one: Try, expected: Expect | None) -> list[str]:
     """Return what is held against a try."""
-    return [f"{finding.claim}, {finding.seen}" for finding in judge(one, expected) if not finding.held]
+    return [
+        f"{finding.client} {finding.claim}, it {finding.seen}" for finding in judge(one, expected) if not finding.held
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,8 +50,8 @@ def test_what_is_as_expected_holds(one: Try, expected: Expect | None) -> None:
     [
         (REFUSED, None, "socket should come to ok, it came to refused"),
         (OK, expect(outcome="refused"), "socket should come to refused, it came to ok"),
-        (REFUSED, expect(outcome="refused", errno="ECONNRESET"), "socket should give ECONNRESET, gave ECONNREFUSED"),
-        (TIMED_OUT, expect(outcome="timed-out", errno="ETIMEDOUT"), "socket should give ETIMEDOUT, gave None"),
+        (REFUSED, expect(outcome="refused", errno="ECONNRESET"), "socket should give ECONNRESET, it gave ECONNREFUSED"),
+        (TIMED_OUT, expect(outcome="timed-out", errno="ETIMEDOUT"), "socket should give ETIMEDOUT, it gave no errno"),
         (REFUSED, expect(outcome="refused", stage="receive"), "socket should fail at receive, it failed at connect"),
         (TIMED_OUT, expect(outcome="timed-out", within="1s"), "socket should fail within 1 s, it took 2.000 s"),
         (REFUSED, expect(outcome="refused", after="1s"), "socket should fail no sooner than 1 s, it took 0.010 s"),
@@ -67,6 +72,22 @@ def test_what_a_command_hides_is_not_held_against_it_but_what_it_tells_is() -> N
     assert wrong(told, expect(outcome="refused", errno="ECONNRESET")) != []
 
 
-def test_what_the_user_reads_is_in_the_finding() -> None:
-    [finding] = judge(COMMAND, None)
-    assert finding.seen == "it came to refused (curl: (7))"
+def test_what_one_client_said_is_in_the_sentence() -> None:
+    assert sentence(list(judge(COMMAND, None))) == "curl should come to ok, but it came to refused (curl: (7))"
+
+
+def test_clients_of_whom_the_same_is_wrong_are_named_together() -> None:
+    tries = [replace(REFUSED, client=name) for name in "abcde"] + [replace(TIMED_OUT, client="f")]
+    findings = [finding for one in tries for finding in judge(one, None)]
+    assert sentence(findings) == "all 6 clients should come to ok, but they came to refused or came to timed-out"
+    well = [*findings, *judge(replace(OK, client="g"), None)]
+    assert sentence(well) == "a, b, c and 3 more should come to ok, but they came to refused or came to timed-out"
+    assert sentence(list(judge(OK, None))) == ""
+
+
+@given(st.lists(st.builds(Finding, st.sampled_from("abcdef"), st.sampled_from(["x", "y"]), st.booleans(), st.text())))
+def test_every_claim_that_did_not_hold_is_in_the_sentence_once(findings: list[Finding]) -> None:
+    told = sentence([replace(finding, claim=f"<{finding.claim}>", seen="saw") for finding in findings])
+    for claim in ("x", "y"):
+        wrong = any(finding.claim == claim and not finding.held for finding in findings)
+        assert told.count(f"<{claim}>") == wrong

@@ -1,0 +1,84 @@
+"""Judging: what a client saw against what is expected of it, what a diagnosis showed against what it should show."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from labctl.fields import matches
+from labctl.model import Finding, Outcome, Try
+from labctl.scenario import DiagnosisStep, Expect
+
+MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
+MOST_NAMED = 3  # clients, or things seen, where a sentence lists them
+
+
+def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
+    """Hold one client's try against what is expected of it; None expects success.
+
+    What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
+    """
+
+    def finding(claim: str, held: bool, seen: str, said: str = "") -> Finding:
+        return Finding(one.client, claim, held, seen, said)
+
+    outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
+    said = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
+    yield finding(f"should come to {outcome}", one.outcome is outcome, f"came to {one.outcome}", said)
+    if expect is None or one.client in expect.clients:
+        return
+    told_by_library = one.exit_code is None
+    if expect.errno is not None and (told_by_library or one.errno is not None):
+        yield finding(f"should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno or 'no errno'}")
+    if expect.stage is not None and one.stage is not None:
+        yield finding(f"should fail at {expect.stage}", one.stage is expect.stage, f"failed at {one.stage}")
+    if expect.within is not None:
+        claim = f"should fail within {expect.within:g} s"
+        yield finding(claim, one.seconds <= expect.within, f"took {one.seconds:.3f} s")
+    if expect.after is not None:
+        claim = f"should fail no sooner than {expect.after:g} s"
+        yield finding(claim, one.seconds >= expect.after, f"took {one.seconds:.3f} s")
+
+
+def sentence(findings: Sequence[Finding]) -> str:
+    """Say what among some findings did not hold: the clients of whom the same was claimed together."""
+    everyone = dict.fromkeys(finding.client for finding in findings)
+    wrong: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if not finding.held:
+            wrong.setdefault(finding.claim, []).append(finding)
+    return "; ".join(_clause(claim, of_claim, len(everyone)) for claim, of_claim in wrong.items())
+
+
+def _clause(claim: str, findings: Sequence[Finding], everyone: int) -> str:
+    if len(findings) == 1:
+        [one] = findings
+        return f"{one.client} {claim}, but it {one.seen}" + (f" ({one.said})" if one.said else "")
+    who = f"all {everyone} clients" if len(findings) == everyone else _listed([one.client for one in findings], "and")
+    seen = _listed(list(dict.fromkeys(one.seen for one in findings)), "or")
+    return f"{who} {claim}, but they {seen}"
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    """Write a list as in a sentence: a, b and c; or a, b, c and 8 more."""
+    if len(names) > MOST_NAMED + 1:
+        names = [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def criteria(step: DiagnosisStep) -> str:
+    """Return what a diagnosis step is judged by, in the words of the scenario."""
+    asked = (("shows", step.shows), ("lacks", step.lacks), ("exits", step.exits))
+    return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
+
+
+def unmet(step: DiagnosisStep, output: str, code: int | None) -> list[str]:
+    """Return in what a diagnosis step did not show what it should."""
+    reasons = []
+    if step.shows is not None and not matches(step.shows, output):
+        reasons.append(f"it does not show {step.shows}")
+    if step.lacks is not None and matches(step.lacks, output):
+        reasons.append(f"it shows {step.lacks}")
+    if step.exits is not None and code != step.exits:
+        reasons.append(f"it exits with {code}, not {step.exits}")
+    return reasons
