@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from labctl.actions import Action, Ask, Configure
-from labctl.clients import Target
+from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
-from labctl.errors import LabError, NoClient
+from labctl.errors import LabError, NoClient, UsageError
 from labctl.fields import Command, argv, typed
-from labctl.journal import LABCTL, LEFT_OUT, PHASE, WAITING, Journal
+from labctl.journal import LABCTL, LEFT_OUT, NOTE, PHASE, WAITING, Journal
 from labctl.judge import criteria, judge, sentence, unmet
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Observation, Outcome, Phase, Try
@@ -41,6 +41,8 @@ class Observer:
         if scenario.client.run is None:
             pod = lab.pod(scenario.client.host)
             self._known = pod.clients_ready(SANDBOX_STARTS)
+            for name, why in broken_plugins.items():
+                journal.note(NOTE, f"the client {name} is left out: {why}")
             self._leave_out(pod.clients_broken())
             if not self._names():
                 raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
@@ -48,12 +50,11 @@ class Observer:
         self.begin(Phase.HEALTHY, quietly=True)
 
     def _leave_out(self, broken: Mapping[str, str]) -> None:
-        """Note the clients that cannot be used; raises NoClient where one of them was asked for."""
+        """Note the clients that cannot be used; raises UsageError where one of them was asked for."""
         for name, why in broken.items():
-            if name in self._chosen and name not in self._known:
-                raise NoClient(
-                    f"the client {name} cannot be used: {why}", todo="`labctl clients` lists those that can."
-                )
+            if name in self._chosen:
+                todo = "`labctl clients` lists those that can."
+                raise UsageError(f"the client {name} cannot be used: {why}", todo=todo)
             self._journal.note(LEFT_OUT, f"the client {name} is left out: {why}")
 
     def begin(self, phase: Phase, *, quietly: bool = False) -> None:
