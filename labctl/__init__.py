@@ -21,6 +21,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     stack        Compose files, read into hosts and networks
     placeholders  what a scenario leaves open until its lab stands
     abilities    what some kernels can and others cannot
+    checks       what is wrong with a scenario that no field can see alone
     scenario     scenario files, read into frozen values
     engine       the Docker Engine; the only folder that imports docker
     debian       this machine's Debian packages

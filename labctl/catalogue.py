@@ -48,10 +48,11 @@ def find(name: str, folder: Path = FOLDER) -> Path:
 
     Raises UnknownName with the nearest names, UsageError where there is no such file.
     """
-    if "/" in name or name.endswith(SUFFIXES):
+    if "/" in name or name.startswith(".") or name.endswith(SUFFIXES):
         if Path(name).is_file():
             return Path(name)
-        raise UsageError(f"there is no file {name}.", todo="Give the path of a scenario, or one of `labctl list`.")
+        what = f"{name} is a folder" if Path(name).is_dir() else f"there is no file {name}"
+        raise UsageError(f"{what}.", todo="Give the path of a scenario's file, or a name of `labctl list`.")
     known = everything(folder)
     if name not in known:
         raise UnknownName("scenario", name, known)

@@ -120,6 +120,4 @@ def _usable(subnet: IPv4Network) -> list[IPv4Address]:
 def _addresses(stack: Stack, subnet: IPv4Network) -> dict[str, str]:
     """Give every host a fixed address; the last one of the network stays unassigned."""
     free = _usable(subnet)[:-1]
-    if len(stack.services) > len(free):
-        raise EngineError(f"{len(stack.services)} hosts do not fit on one network of {len(free)}.")
     return {name: str(address) for name, address in zip(stack.services, free, strict=False)}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import re
 from collections.abc import Collection
 from typing import Annotated, Any
 
 import pydantic
 import re2
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from labctl.clients import Target
 from labctl.errors import nearest
 
+LAST_PORT = 65535
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+SHORTEST = 0.01  # seconds, where something is to happen meanwhile
 LONGEST = 600.0  # seconds; no step of a scenario takes longer
 
 
@@ -43,10 +47,16 @@ def _host(name: str, info: pydantic.ValidationInfo) -> str:
 def _seconds(value: Any) -> float:
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", str(value).strip(), re.ASCII)
     if not found:
-        raise ValueError("is no duration; write a number and ms, s or m, such as 300ms or 2s")
+        raise ValueError("is no duration; write a number and ms, s or m, such as 300ms, 2s or 10m")
     seconds = float(found[1]) * UNITS[found[2]]
     if seconds > LONGEST:
-        raise ValueError(f"is longer than {LONGEST:g} s, the longest that any step may take")
+        raise ValueError(f"is longer than {LONGEST / UNITS['m']:g}m, the longest that any step may take")
+    return seconds
+
+
+def _some_time(seconds: float) -> float:
+    if seconds < SHORTEST:
+        raise ValueError(f"is shorter than {duration(SHORTEST)}, too short for anything to happen")
     return seconds
 
 
@@ -98,10 +108,54 @@ SYSCTLS = {  # what a host may be given; all of them live in the host's own netw
 
 
 def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
-    for name in sysctls:
+    for name, value in sysctls.items():
         if name not in SYSCTLS:
-            raise ValueError(f"the sysctl {name} may not be set here; these may: {', '.join(sorted(SYSCTLS))}")
+            near = nearest(name, SYSCTLS)
+            meant = f"did you mean {near[0]}?" if near else f"these may: {', '.join(sorted(SYSCTLS))}"
+            raise ValueError(f"the sysctl {name} may not be set here; {meant}")
+        if not re.fullmatch(r"-?\d+( -?\d+)*", value):
+            raise ValueError(f"the sysctl {name} takes a number, not {value!r}")
     return sysctls
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
+        raise ValueError("is no name: a letter, then letters, digits and hyphens, all in lower case, 63 at most")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("is no name of an environment variable")
+    return value
+
+
+def _listener(value: str) -> str:
+    address, _, port = value.rpartition(":")
+    try:
+        plain = str(ipaddress.ip_address(address.strip("[]")))
+    except ValueError:
+        plain = ""
+    if not plain or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT:
+        raise ValueError("is no address and port, such as 0.0.0.0:8080")
+    return f"{plain}:{int(port)}"
+
+
+def _errno(value: str) -> str:
+    if value not in errno.errorcode.values():
+        near = nearest(value.upper(), errno.errorcode.values())
+        meant = f"did you mean {' or '.join(near)}?" if near else "such as ECONNREFUSED, see errno(3)"
+        raise ValueError(f"is no errno; {meant}")
+    return value
+
+
+def _command(value: Any) -> Any:
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(isinstance(word, str) for word in words):
+        raise ValueError("a command is a line for the shell, or a list of its words")
+    if not words[0].strip():
+        raise ValueError("there is no command here")
+    return value
 
 
 Duration = Annotated[
@@ -110,13 +164,18 @@ Duration = Annotated[
     PlainSerializer(duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m)$", "examples": ["300ms", "2s"]}),
 ]
+Time = Annotated[Duration, AfterValidator(_some_time)]  # in which something is to happen
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Name = Annotated[str, AfterValidator(_name)]
 Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 Sysctls = Annotated[dict[str, Text], AfterValidator(_allowed)]  # by their names, each of them a host's own
-Command = str | list[str]
+Environment = dict[Annotated[str, AfterValidator(_variable)], Text]
+Listener = Annotated[str, AfterValidator(_listener)]  # address:port
+Errno = Annotated[str, AfterValidator(_errno)]
+ExitCode = Annotated[int, Field(ge=0, le=255)]
+Command = Annotated[str | list[str], BeforeValidator(_command)]
 
 
 def argv(command: Command) -> list[str]:

@@ -82,9 +82,11 @@ class Lab:
         ran: Ran = self.ask(Ask(host, "run", {"argv": command, "timeout": seconds}, exits=None))
         return ran
 
-    def execute(self, host: str, command: list[str], environment: Mapping[str, str] | None = None) -> Ran:
-        """Run a command in a service's container, as its user, whatever it exits with."""
-        return self.pod(host).execute(argv=command, environment=environment)
+    def execute(
+        self, host: str, command: list[str], seconds: float, environment: Mapping[str, str] | None = None
+    ) -> Ran:
+        """Run a command in a service's container, as its user, whatever it exits with; None after `seconds`."""
+        return self.pod(host).execute(argv=command, seconds=seconds, environment=environment)
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container ended, or None while it runs."""

@@ -194,9 +194,10 @@ class Observer:
 
     def _command(self) -> Try:
         command = self.scenario.client.run or ""
-        ran = self.lab.execute(self.scenario.client.host, argv(command), self._settings["environment"])
+        timeout = float(self._settings["timeout"])
+        ran = self.lab.execute(self.scenario.client.host, argv(command), timeout, self._settings["environment"])
         number = errno_in(ran.output) if ran.exit_code else None
-        outcome = Outcome.OK if ran.exit_code == 0 else Outcome(BY_ERRNO.get(number or 0, "protocol-error"))
+        outcome = _came_to(ran.exit_code, number)
         lines = ran.output.strip().splitlines()
         return Try(
             client=COMMAND,
@@ -230,7 +231,7 @@ class Observer:
                 if step.place == "tools":
                     ran = self.lab.tool(host, argv(command_line), TOOL_TIMEOUT)
                 else:
-                    ran = self.lab.execute(host, argv(command_line))
+                    ran = self.lab.execute(host, argv(command_line), TOOL_TIMEOUT)
             output, code = ran.output, ran.exit_code
         reasons = unmet(step, output, code)
         if self.phase.broken or not step.judges:
@@ -238,3 +239,10 @@ class Observer:
         else:
             held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
         return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
+
+
+def _came_to(code: int | None, number: int | None) -> Outcome:
+    """Return what a command's end means: its exit code, and the errno whose wording it printed."""
+    if code is None:
+        return Outcome.TIMED_OUT
+    return Outcome.OK if code == 0 else Outcome(BY_ERRNO.get(number or 0, "protocol-error"))

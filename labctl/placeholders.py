@@ -12,10 +12,11 @@ from typing import Any
 from labctl.clients import Target
 from labctl.documents import Path
 
-PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 TARGET_HOST, TARGET_PORT = "client.target.host", "client.target.port"
 UNASSIGNED = "unassigned.address"  # of the lab's own network, and no host has it
 PROSE = ("explain", "title")
+FIXED = ("name", "cause", "stack", "override", "requires")  # known before there is a lab
 
 
 def address_of(host: str) -> str:
@@ -25,6 +26,8 @@ def address_of(host: str) -> str:
 
 def known(path: Path, hosts: Collection[str]) -> list[str]:
     """Return the placeholders that may stand at a place of a scenario."""
+    if path[0] in FIXED:
+        return []
     of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED]
     return [TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
 
@@ -43,13 +46,16 @@ def named(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def filled(value: Any, values: Mapping[str, str]) -> Any:
-    """Return a value with the placeholders replaced that `values` knows; others stay, for a later time."""
+    """Return a value with the placeholders replaced that `values` knows; others stay, for a later time.
+
+    Two dollar signs before a brace are one that means nothing here.
+    """
     if isinstance(value, dict):
         return {key: filled(inner, values) for key, inner in value.items()}
     if isinstance(value, list):
         return [filled(inner, values) for inner in value]
     if isinstance(value, str):
-        return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value)
+        return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), value).replace("$${", "${")
     return value
 
 

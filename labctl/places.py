@@ -44,6 +44,12 @@ def images() -> dict[str, Path]:
     return {image_of(folder.name): folder for folder in folders}
 
 
+def with_agent() -> list[str]:
+    """Return the images that a host's sandbox can run: labctl's first, and those that copy its programs from it."""
+    copies = [name for name, folder in images().items() if f"={OWN_IMAGE}\n" in (folder / "Dockerfile").read_text()]
+    return [OWN_IMAGE, *copies]
+
+
 def image_of(folder: str) -> str:
     """Return the name of the image that a folder of `compose/images/` is built into."""
     return folder if folder == OWN_IMAGE else f"{OWN_IMAGE}-{folder}"

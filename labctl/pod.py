@@ -152,9 +152,9 @@ class Pod:
         self._current = self.settings.model_copy(update=changes)
         self.begin_service()
 
-    def execute(self, *, argv: list[str], environment: Mapping[str, str] | None = None) -> Ran:
-        """Run a command in the service's container, as its user, whatever it exits with."""
-        return self._containers.execute(self.service, argv, environment)
+    def execute(self, *, argv: list[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run a command in the service's container, as its user, whatever it exits with; None after `seconds`."""
+        return self._containers.execute(self.service, argv, environment, seconds=seconds)
 
     def running(self) -> bool:
         """Tell whether the service runs."""

@@ -68,21 +68,26 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     """Take a YAML file that is a scenario: it lies where scenarios lie, or is named itself, and is no stack."""
     if file_path.suffix not in YAML:
         return None
-    named = parent.session.isinitpath(file_path) or _among_scenarios(file_path, parent.config)
+    named = parent.session.isinitpath(file_path) or _among_scenarios(file_path, parent.session)
     if not named or "services" in _keys(file_path):
         return None
     return ScenarioFile.from_parent(parent, path=file_path)
 
 
-def _among_scenarios(file: Path, config: pytest.Config) -> bool:
+def _among_scenarios(file: Path, session: pytest.Session) -> bool:
     """Tell whether a file lies in a folder of scenarios, seen from pytest's root or from where it was called.
 
-    A folder that is only called so may be another program's, so one of its files must look like a scenario.
+    A folder that is only called so, and that nobody named, may be another program's: one of its files must look like a
+    scenario.
     """
+    config = session.config
     starts = {config.rootpath, config.invocation_params.dir}
     named = config.getini(FOLDERS)
     folders = [start / name for start in starts for name in named or [USUAL_FOLDER]]
-    return any(file.is_relative_to(folder) and (named or _holds_scenarios(folder)) for folder in folders)
+    return any(
+        file.is_relative_to(folder) and (named or session.isinitpath(folder) or _holds_scenarios(folder))
+        for folder in folders
+    )
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -12,14 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic.json_schema import SkipJsonSchema
 
-from labctl import actions, clients, documents, placeholders, stack
+from labctl import actions, checks, clients, documents, placeholders, stack
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName
-from labctl.fields import HOSTS, Command, Duration, Host, Name, Pattern, TargetURL, Text, Written, one_of
+from labctl.errors import Mistakes, UnknownName, nearest
+from labctl.fields import (
+    HOSTS,
+    Command,
+    Duration,
+    Environment,
+    Errno,
+    ExitCode,
+    Host,
+    Name,
+    Pattern,
+    TargetURL,
+    Time,
+    Written,
+    one_of,
+)
 from labctl.model import Outcome, Stage
 from labctl.stack import Stack
 
@@ -30,14 +45,23 @@ CAUSES = {
     "listening-address": "The server runs, but listens on another address than the one the client uses.",
     "backlog": "The server's queue of connections to be accepted is full.",
 }
-NOT_JUDGED_YET: Mapping[documents.Path, str] = {
-    ("expect", "packets"): "packets are not judged yet",
-    ("expect", "counters"): "counters are not judged yet",
-    ("client", "connection"): "connections kept over phases are not supported yet",
-}
 
 actions.discover()
 _TAGS = {f"action {key}": kind for key, kind in actions.registry.items()}
+
+
+def _names_an_action(written: Any) -> Any:
+    """See that a step is one action, and tell the nearest where it is none."""
+    if not isinstance(written, dict):
+        return written
+    keys = [key for key in written if key in actions.registry]
+    if len(keys) > 1:
+        raise ValueError(f"there are {len(keys)} actions in one step: {', '.join(keys)}; each is a step of its own")
+    if not keys:
+        near = next((near for key in written if (near := nearest(key, actions.registry))), None)
+        meant = f"Did you mean {near[0]!r}?" if near else f"One key must be of: {', '.join(sorted(actions.registry))}."
+        raise ValueError(f"this step names no action. {meant}")
+    return written
 
 
 def _tag(written: Any) -> str | None:
@@ -50,11 +74,8 @@ if TYPE_CHECKING:
 else:
     AnyAction = Annotated[
         reduce(or_, (Annotated[kind, Tag(tag)] for tag, kind in _TAGS.items())),
-        Discriminator(
-            _tag,
-            custom_error_type="action",
-            custom_error_message=f"names no action; one key must be of: {', '.join(sorted(actions.registry))}",
-        ),
+        Discriminator(_tag, custom_error_type="action", custom_error_message="a step is a mapping"),
+        BeforeValidator(_names_an_action),
     ]
 
 
@@ -79,10 +100,10 @@ class Client(Written):
     host: Host
     target: TargetURL | None = None
     run: Command | None = None
-    timeout: Duration = 2.0  # for the connect, and for each read
-    environment: dict[str, Text] = Field(default_factory=dict)
+    timeout: Time = 2.0  # for the connect, and for each read; of a command, for the whole
+    environment: Environment = Field(default_factory=dict)
     retry: Retry | None = None
-    connection: Literal["fresh", "kept"] = "fresh"
+    connection: SkipJsonSchema[Any] = None
 
     @pydantic.model_validator(mode="after")
     def _tries_something(self) -> Self:
@@ -94,21 +115,28 @@ class Client(Written):
 class Heals(Written):
     """The failure goes away by itself."""
 
-    within: Duration
+    within: Time
 
 
 class Expect(Written):
     """The exact error that the fault must cause."""
 
     outcome: Outcome
-    errno: str | None = Field(default=None, pattern=r"^E[A-Z0-9]+$")
+    errno: Errno | None = None
     stage: Stage | None = None
-    within: Duration | None = None
+    within: Time | None = None
     after: Duration | None = None
     clients: dict[KnownClient, Outcome] = Field(default_factory=dict)
     heals: Heals | None = None
-    packets: Any = None
-    counters: Any = None
+    packets: SkipJsonSchema[Any] = None
+    counters: SkipJsonSchema[Any] = None
+
+    @pydantic.field_validator("outcome")
+    @classmethod
+    def _is_an_error(cls, outcome: Outcome) -> Outcome:
+        if outcome is Outcome.OK:
+            raise ValueError("a fault that leaves every client well is none; for single clients write `clients`")
+        return outcome
 
 
 class DiagnosisStep(Written):
@@ -120,13 +148,16 @@ class DiagnosisStep(Written):
     place: Literal["service", "tools"] = Field(default="service", alias="with")
     shows: Pattern | None = None
     lacks: Pattern | None = None
-    exits: int | None = None
+    exits: ExitCode | None = None
     context: bool = False
 
     @pydantic.model_validator(mode="after")
     def _asks_something(self) -> Self:
         if (self.run is None) == (self.log is None):
             raise ValueError("a diagnosis step has either `run` or `log`")
+        if self.log and (ignored := self.model_fields_set & {"host", "place", "exits"}):
+            names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
+            raise ValueError(f"a log is only read, so {names} would mean nothing here")
         if not self.judges and not self.context:
             raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:
@@ -142,7 +173,7 @@ class DiagnosisStep(Written):
 class Recover(Written):
     """How soon after the fix, and how steadily, the client must succeed again."""
 
-    within: Duration = 2.0
+    within: Time = 2.0
     successes: int = Field(default=1, ge=1, le=20)
 
 
@@ -187,14 +218,16 @@ def load(file: Path) -> Loaded:
     Raises Mistakes with everything that is wrong in either, UsageError where a file cannot be read.
     """
     document = documents.read(file)
-    mistakes = list(_check(document))
+    mistakes = list(checks.alone(document))
     stack_file, on = None, None
     try:
         stack_file, on = _stack(document, file)
     except Mistakes as error:
         mistakes += error.mistakes
     hosts = {} if on is None else on.services
-    mistakes += _check_placeholders(document, hosts)
+    mistakes += checks.placeholders_in(document, hosts)
+    if on is not None:
+        mistakes += checks.target(document, on)
     context = {} if on is None else {HOSTS: hosts}
     try:
         scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)
@@ -217,32 +250,3 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")
     return found, stack.parse(documents.read(found), override if isinstance(override, dict) else None, document)
-
-
-def _check(document: Document) -> Iterator[Mistake]:
-    """Yield what no field can see alone."""
-    if not isinstance(document.value, dict):
-        return
-    name = document.value.get("name")
-    if isinstance(name, str) and name != Path(document.file).stem:
-        yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
-    for path in document.keys:
-        match path:
-            case ("fault" | "fix", int(), "after"):
-                yield document.mistake(path, "only a trigger's step can wait with `after`.", at_key=True)
-            case (_, int(), "client", "connection"):
-                yield _not_judged_yet(document, path, ("client", "connection"))
-            case _ if path in NOT_JUDGED_YET:
-                yield _not_judged_yet(document, path, path)
-
-
-def _not_judged_yet(document: Document, path: documents.Path, key: documents.Path) -> Mistake:
-    return document.mistake(path, f"{NOT_JUDGED_YET[key]}.", "Leave the key out.", at_key=True)
-
-
-def _check_placeholders(document: Document, hosts: Collection[str]) -> Iterator[Mistake]:
-    for path, name in placeholders.named(document.value):
-        known = placeholders.known(path, hosts)
-        if name not in known:
-            meant = f"Known here: {', '.join(f'${{{one}}}' for one in known)}."
-            yield document.mistake(path, f"${{{name}}} is not known here.", meant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -9,17 +10,21 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import compose
-from labctl.fields import Command, Duration, Name, Sysctls, Text, Written, one_of
-from labctl.places import OWN_IMAGE, images
+from labctl.fields import Command, Environment, Name, Sysctls, Time, Written, one_of
+from labctl.places import OWN_IMAGE, images, with_agent
 
 
 def _image(name: str) -> str:
-    return one_of("image", name, images()) if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-") else name
+    if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-"):
+        return one_of("image of labctl's", name, images())
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", name):
+        raise ValueError("is no image's name, such as registry/name:tag, in lower case")
+    return name
 
 
 def _tools(name: str) -> str:
     """Take labctl's own images only: what runs in a sandbox has NET_ADMIN."""
-    return one_of("image", name, images())
+    return one_of("image with labctl's agent", name, with_agent())
 
 
 def _bytes(value: Any) -> int:
@@ -36,6 +41,20 @@ def _bytes(value: Any) -> int:
 
 def _limit(value: Any) -> Any:
     return {"soft": value, "hard": value} if isinstance(value, int) else value
+
+
+def _extra_hosts(value: Any) -> Any:
+    """Read Compose's list form, `- name:address` or `- name=address`, as a mapping."""
+    if isinstance(value, list) and all(isinstance(one, str) and re.search("[:=]", one) for one in value):
+        return dict(re.split("[:=]", one, maxsplit=1) for one in value)
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("is no address, such as 198.19.0.1") from None
 
 
 def _configs(value: Any) -> Any:
@@ -65,7 +84,8 @@ def by_name(value: Any) -> Any:
     return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
 
 
-Variables = Annotated[dict[str, Text], BeforeValidator(compose.as_mapping)]
+Variables = Annotated[Environment, BeforeValidator(compose.as_mapping)]
+Address = Annotated[str, AfterValidator(_address)]
 Inside = Annotated[str, pydantic.StringConstraints(pattern=r"^/[^:\x00]*$")]  # an absolute path in a container
 Size = Annotated[int, BeforeValidator(_bytes)]
 
@@ -73,8 +93,8 @@ Size = Annotated[int, BeforeValidator(_bytes)]
 class Ulimit(Written):
     """A resource limit (getrlimit(2))."""
 
-    soft: int
-    hard: int
+    soft: int = Field(ge=0)
+    hard: int = Field(ge=0)
 
 
 class Attachment(Written):
@@ -87,8 +107,8 @@ class HealthCheck(Written):
     """How Docker itself tells that a service is ready."""
 
     test: Command
-    interval: Duration = 1.0
-    timeout: Duration = 2.0
+    interval: Time = 1.0
+    timeout: Time = 2.0
     retries: int = Field(default=10, ge=1, le=100)
 
 
@@ -123,11 +143,11 @@ class Service(Written):
     healthcheck: HealthCheck | None = None
     configs: Annotated[dict[Name, Inside], BeforeValidator(_configs)] = Field(default_factory=dict)
     volumes: Annotated[dict[Name, Inside], BeforeValidator(_volumes)] = Field(default_factory=dict)
-    tmpfs: tuple[Inside, ...] = ()
+    tmpfs: Annotated[tuple[Inside, ...], BeforeValidator(lambda one: [one] if isinstance(one, str) else one)] = ()
     sysctls: Annotated[Sysctls, BeforeValidator(compose.as_mapping)] = Field(default_factory=dict)
     ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
     mem_limit: Size | None = None
-    extra_hosts: Variables = Field(default_factory=dict)
+    extra_hosts: Annotated[dict[str, Address], BeforeValidator(_extra_hosts)] = Field(default_factory=dict)
     beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
 
     @property

@@ -6,19 +6,21 @@ A key outside the subset is refused by name.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from labctl import compose, documents
+from labctl.catalogue import is_stack
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName
+from labctl.errors import Mistake, Mistakes, UnknownName, nearest
 from labctl.fields import Name, Written
 from labctl.places import images, installed
 from labctl.service import Service, by_name
 
+MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 
 
@@ -94,7 +96,7 @@ def find(written: str, beside: Path) -> Path:
         path = beside / written
         if path.is_file():
             return path
-        raise UnknownName("stack file", written, (p.name for p in beside.glob("*.yaml")))
+        raise UnknownName("stack file", written, (f"./{p.name}" for p in beside.glob("*.y*ml") if is_stack(p)))
     path = installed("compose") / f"{written}.yaml"
     if not path.is_file():
         raise UnknownName("stack", written, (p.stem for p in installed("compose").glob("*.yaml")))
@@ -107,23 +109,31 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     Raises Mistakes, each at its place in the file where it was written.
     """
     compose.check(document, document.value, ())
+    written = document.value.get("services") if isinstance(document.value, dict) else None
+    stack_services = written if isinstance(written, dict) else {}
     if override is not None:
         compose.check(scenario, override, ("override",))
-    value = document.value if override is None else compose.merge(document.value, override)
-    merged = dataclasses.replace(document, value=compose.unescaped(value))
-    try:
-        stack = documents.parse(Stack, merged)
-    except Mistakes as error:
-        if override is None:
-            raise
-        hint = "(as changed by the scenario's override)"
-        raise Mistakes(
-            [Mistake(m.file, m.line, m.column, m.wrong, f"{m.meant} {hint}") for m in error.mistakes]
-        ) from error
-    problems = list(_references(stack, document))
+        document = document.overlaid(scenario, ("override",), compose.merge(document.value, override))
+    merged = dataclasses.replace(document, value=compose.unescaped(document.value))
+    problems = list(_strangers(document, stack_services, override))
+    if problems:
+        raise Mistakes(problems)
+    stack = documents.parse(Stack, merged)
+    problems = list(_references(stack, document)) or list(_conflicts(stack, document))
     if problems:
         raise Mistakes(problems)
     return stack
+
+
+def _strangers(document: Document, services: Collection[str], override: Any) -> Iterator[Mistake]:
+    """Yield the hosts that an override names and the stack does not have; a new one has at least an image."""
+    changed = override.get("services") if isinstance(override, dict) else None
+    for name, service in changed.items() if isinstance(changed, dict) else ():
+        if name not in services and not (isinstance(service, dict) and "image" in service):
+            near = nearest(name, services)
+            meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(services))}."
+            wrong = f"there is no host called {name!r} to be changed."
+            yield document.mistake(("services", name), wrong, meant, at_key=True)
 
 
 def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
@@ -142,13 +152,45 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
                     yield document.mistake(("services", name, key), wrong)
         for used in {**service.beyond.routes, **dict.fromkeys(service.beyond.routes.values())}:
             if used not in stack.services:
+                near = nearest(used, stack.services)
+                meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(stack.services))}."
                 wrong = f"there is no host called {used!r} in this stack."
-                yield document.mistake(("services", name, "x-labctl", "routes"), wrong)
+                yield document.mistake(("services", name, "x-labctl", "routes"), wrong, meant)
     if len({tuple(sorted(service.networks)) for service in stack.services.values()}) > 1 or any(
         len(service.networks) != 1 for service in stack.services.values()
     ):
         yield document.mistake(("networks",), "all hosts of a stack are on one network.")
+
+
+def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:
+    """Yield what no single service can see, in a stack whose names all stand for something."""
+    if len(stack.services) > MOST_HOSTS:
+        wrong = f"there are {len(stack.services)} hosts, and a lab's network has room for {MOST_HOSTS}."
+        yield document.mistake(("services",), wrong)
     try:
         stack.hosts_in_order()
     except ValueError as error:
         yield document.mistake(("services",), f"{error}.")
+    known = dict.fromkeys(stack.services, "the name of a host")
+    for name, service in stack.services.items():
+        for alias in (alias for attachment in service.networks.values() for alias in attachment.aliases):
+            if alias in known:
+                wrong = f"{alias!r} is {known[alias]} already."
+                yield document.mistake(("services", name, "networks"), wrong)
+            known[alias] = f"an alias of {name!r}"
+        for to in service.beyond.routes:
+            if not _leads(stack, name, to):
+                wrong = f"the route from {name!r} to {to!r} leads nowhere: it goes round in a circle."
+                yield document.mistake(("services", name, "x-labctl", "routes", to), wrong)
+
+
+def _leads(stack: Stack, host: str, to: str) -> bool:
+    """Tell whether the routes lead from one host to another: by way of others, each of which is nearer."""
+    seen: set[str] = set()
+    while host not in seen and host != to:
+        seen.add(host)
+        following = stack.services[host].beyond.routes.get(to, to)
+        if following == host or (following == to and to in stack.services[host].beyond.routes):
+            return False  # by way of itself
+        host = following
+    return host == to and bool(seen)

@@ -83,15 +83,25 @@ def _quietly(remove: Any, thing: str) -> None:
 
 
 def dead_sessions(containers: Containers) -> set[str]:
-    """Return the sessions of which something is left, but no sandbox runs.
+    """Return the sessions of which something is left, but that live no more."""
+    there, living = _there_and_living(containers)
+    return there - living
+
+
+def living_sessions(containers: Containers) -> set[str]:
+    """Return the sessions of which a sandbox runs.
 
     What was made less than YOUNG seconds ago may belong to a run that is only about to start its sandboxes.
     """
+    return _there_and_living(containers)[1]
+
+
+def _there_and_living(containers: Containers) -> tuple[set[str], set[str]]:
     there = containers.labelled(SESSION)
     left = [*there, *containers.labelled_networks(SESSION), *containers.labelled_volumes(SESSION)]
     running = [one for one in there if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ALIVE]
     young = [one for one in left if time.time() - float(one["Labels"].get(STARTED, 0)) < YOUNG]
-    return _sessions(left) - _sessions(running) - _sessions(young)
+    return _sessions(left), _sessions(running) | _sessions(young)
 
 
 def _sessions(things: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -13,10 +13,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+import pydantic
 
 from labctl.errors import indented
-from labctl.fields import Command, Duration, Pattern, Written
+from labctl.fields import Command, Duration, ExitCode, Listener, Pattern, Time, Written
 
 FAMILIES = "labctl.actions"
 DEVICE = "$(ls /sys/class/net | grep ^eth)"
@@ -92,11 +94,17 @@ def _listed(arguments: Mapping[str, Any]) -> str:
 class Until(Written):
     """What must hold before the next thing begins: polled, with a deadline."""
 
-    listens: str | None = None  # address:port, on the action's host
+    listens: Listener | None = None  # on the action's host
     log: Pattern | None = None  # in the service's log
-    exits: int | None = None  # the service's process has ended with this code
+    exits: ExitCode | None = None  # the service's process has ended with this code
     run: Command | None = None  # exits 0, with the host's tools
-    within: Duration = 10.0
+    within: Time = 10.0
+
+    @pydantic.model_validator(mode="after")
+    def _awaits_something(self) -> Self:
+        if not self.model_fields_set - {"within"}:
+            raise ValueError("`until` says what to wait for: `listens`, `log`, `exits` or `run`")
+        return self
 
 
 class Action(Written):

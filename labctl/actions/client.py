@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Self
 
 import pydantic
 
 from labctl.actions import Action, Configure, Step
-from labctl.fields import Duration, TargetURL, Text, Written, duration
+from labctl.fields import Environment, TargetURL, Time, Written, duration
 
 
 class Retry(Written):
     """A client that tries again, as tenacity's wait_fixed and stop_after_delay do."""
 
-    every: Duration
-    for_: Duration = pydantic.Field(alias="for")
+    every: Time
+    for_: Time = pydantic.Field(alias="for")
 
 
 class Settings(Written):
     """What can be changed about the client in the middle of a run."""
 
     target: TargetURL | None = None
-    timeout: Duration | None = None
-    environment: dict[str, Text] | None = None
+    timeout: Time | None = None
+    environment: Environment | None = None
     retry: Retry | None = None
-    connection: Literal["fresh", "kept"] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing of the client is changed here: name its target, timeout, environment or retry")
+        return self
 
 
 class Client(Action, key="client"):

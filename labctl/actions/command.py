@@ -8,7 +8,7 @@ from typing import Literal
 import pydantic
 
 from labctl.actions import Action, Ask, Call, Step
-from labctl.fields import Command, Duration, Host, argv, typed
+from labctl.fields import Command, Host, Time, argv, typed
 
 
 class Run(Action, key="run"):
@@ -20,7 +20,7 @@ class Run(Action, key="run"):
     run: Command
     host: Host
     place: Literal["service", "tools"] = pydantic.Field(default="service", alias="with")
-    timeout: Duration = 10.0
+    timeout: Time = 10.0
 
     @property
     def subject(self) -> str:
@@ -29,7 +29,7 @@ class Run(Action, key="run"):
     def steps(self) -> Sequence[Step]:
         if self.place == "tools":
             return [Ask(self.host, "run", {"argv": argv(self.run), "timeout": self.timeout})]
-        return [Call("execute", self.host, {"argv": argv(self.run)})]
+        return [Call("execute", self.host, {"argv": argv(self.run), "seconds": self.timeout})]
 
     def typed(self) -> str:
         return f"{typed(self.run)}   # on {self.host}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from typing import Annotated
 
 import pydantic
 
 from labctl.actions import Action, Call, Proof, Step
-from labctl.fields import Command, Duration, Host, Text, typed
+from labctl.fields import Command, Duration, Environment, Host, one_of, typed
+
+SIGNALS = [sign.name for sign in signal.Signals]
 
 
 class Stop(Action, key="stop"):
@@ -61,7 +65,7 @@ class Recreate(Action, key="recreate"):
     """Make a service anew at the same address. What is written here is merged onto the stack's values."""
 
     recreate: Host
-    environment: dict[str, Text] = pydantic.Field(default_factory=dict)
+    environment: Environment = pydantic.Field(default_factory=dict)
     command: Command | None = None
 
     def steps(self) -> Sequence[Step]:
@@ -84,7 +88,7 @@ class Kill(Action, key="kill"):
     """Send a signal to a service's main process; SIGKILL unless another is named."""
 
     kill: Host
-    signal: str = pydantic.Field(default="SIGKILL", pattern=r"^SIG[A-Z0-9+]{2,10}$")
+    signal: Annotated[str, pydantic.AfterValidator(lambda name: one_of("signal", name, SIGNALS))] = "SIGKILL"
 
     def steps(self) -> Sequence[Step]:
         return [Call("kill", self.kill, {"signal": self.signal})]

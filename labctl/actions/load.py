@@ -9,7 +9,7 @@ import pydantic
 
 from labctl.actions import Action, Ask, Step
 from labctl.clients import Target
-from labctl.fields import Duration, Host, TargetURL
+from labctl.fields import Host, TargetURL, Time
 
 MOST = 1000
 
@@ -23,7 +23,7 @@ class Hold(Action, key="hold"):
     hold: Annotated[int, pydantic.Field(ge=1, le=MOST)]
     host: Host
     target: TargetURL
-    timeout: Duration = 1.0
+    timeout: Time = 1.0
 
     @property
     def subject(self) -> str:

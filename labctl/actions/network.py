@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
 import pydantic
 
 from labctl.actions import DEVICE, Action, Call, Proof, Step, shell, tool
 from labctl.fields import Host
 
+SMALLEST_MTU, LARGEST_MTU = 68, 65535  # RFC 791; drivers/net/veth.c
 ROUTE_TYPES = ("unicast", "blackhole", "unreachable", "prohibit", "throw")  # ip-route(8)
+
+
+def _settable(value: str) -> str:
+    mtu = re.fullmatch(r"mtu (\d{2,5})", value)
+    if value not in ("up", "down") and not (mtu and SMALLEST_MTU <= int(mtu[1]) <= LARGEST_MTU):
+        raise ValueError(f"a link is set to `up`, to `down`, or to `mtu` and {SMALLEST_MTU} to {LARGEST_MTU}")
+    return value
 
 
 class Disconnect(Action, key="disconnect"):
@@ -54,7 +63,7 @@ class Link(Action, key="link"):
     """
 
     link: Host
-    set: str = pydantic.Field(pattern=r"^(up|down|mtu \d{2,5})$")
+    set: Annotated[str, pydantic.AfterValidator(_settable)]
 
     def steps(self) -> Sequence[Step]:
         return [shell(self.link, f"ip link set {DEVICE} {self.set}")]

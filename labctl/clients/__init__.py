@@ -43,10 +43,12 @@ class Target(NamedTuple):
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "tcp"):
-            raise ValueError(f"{url!r} begins with neither http:// nor tcp://.")
+            raise ValueError("begins with neither http:// nor tcp://")
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
         if not parts.hostname or port is None:
-            raise ValueError(f"{url!r} names no {'host' if not parts.hostname else 'port'}.")
+            raise ValueError(f"names no {'host' if not parts.hostname else 'port'}")
+        if re.search(r"\s", url):
+            raise ValueError("has a blank in it")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(url, parts.scheme, parts.hostname, port, path)
 

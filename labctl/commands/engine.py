@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from labctl.progress import timed
+
+if TYPE_CHECKING:
+    from labctl.dockerd import Private
 
 
 @click.group(epilog="Example: labctl engine start")
@@ -57,13 +61,23 @@ def status() -> None:
 
 
 @command.command(epilog="Example: labctl engine stop")
-def stop() -> None:
-    """Stop the engine that labctl started, and no other."""
+@click.option("--force", is_flag=True, help="Also where labs run on it; they end.")
+def stop(*, force: bool) -> None:
+    """Stop the engine that labctl started, and no other, wherever DOCKER_HOST points.
+
+    Where labs run on it, perhaps somebody else's, it is left alone without --force.
+    """
     from labctl import dockerd
     from labctl.engine.connection import connect
-    from labctl.errors import EngineUnavailable
+    from labctl.errors import EngineUnavailable, UsageError
 
     private = dockerd.Private.of()
+    if not force and (using := _using(private)):
+        raise UsageError(
+            f"{using} other labctl use this engine." if using > 1 else "another labctl uses this engine.",
+            means="Stopping it would end what runs there, whoever started it.",
+            todo="Wait until that has ended, or `labctl engine stop --force`.",
+        )
     if dockerd.stop(progress=timed()):
         click.echo("labctl's engine has stopped; no process of it is left.")
         click.echo(f"Its images stay in {private.folder} for the next start; remove that folder to free the space.")
@@ -74,6 +88,16 @@ def stop() -> None:
     except EngineUnavailable:
         return
     click.echo(f"The one at {other.address} ({other.source}) was not started by labctl, so it is left alone.")
+
+
+def _using(private: Private) -> int:
+    """Return how many sessions of labctl live on labctl's own engine."""
+    from labctl.engine.connection import Candidate, Connection, knock
+    from labctl.engine.containers import Containers
+    from labctl.sweep import living_sessions
+
+    found = knock(Candidate(f"unix://{private.socket}", "labctl's own engine"))
+    return len(living_sessions(Containers(found))) if isinstance(found, Connection) else 0
 
 
 def _agreed(question: str) -> bool:

@@ -15,4 +15,4 @@ def command(names: tuple[str, ...]) -> None:
     from labctl import catalogue
 
     loaded = loaded_scenarios(names or sorted(catalogue.own()))
-    click.echo(f"{len(loaded)} scenarios without a mistake")
+    click.echo(f"{len(loaded)} scenario{'s' * (len(loaded) != 1)} without a mistake")

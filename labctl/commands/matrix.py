@@ -87,6 +87,8 @@ def _demand_writable(junit: Path | None) -> None:
     """Raise UsageError where a file cannot be written, before anything has run in vain."""
     if junit is None:
         return
+    if not junit.name:
+        raise UsageError("--junit needs the name of a file.")
     folder = junit.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"{junit} cannot be written: there is no folder {junit.parent}.", todo="Make it first.")

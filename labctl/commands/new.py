@@ -128,7 +128,7 @@ def _replaced(text: str, document: Document, values: Mapping[str, str]) -> str:
     """Return a file's text with some of its top-level values, each of them a single word, replaced."""
     lines = text.split("\n")
     for key in sorted(values, key=lambda key: document.values[key,], reverse=True):  # the last first: places stay true
-        line, column = document.values[key,]
+        _, line, column = document.values[key,]
         value = values[key] if PLAIN.fullmatch(values[key]) else json.dumps(values[key])
         before, after = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
         lines[line - 1] = before + VALUE.sub(lambda _, value=value: value, after, count=1)  # type: ignore[misc]

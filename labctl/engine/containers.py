@@ -6,6 +6,7 @@ import io
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,13 +212,29 @@ class Containers:
         with translated("put files into a container"):
             self._api.put_archive(container, "/", archive.getvalue())
 
-    def execute(self, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Ran:
-        """Run a program inside a running container, as its user."""
+    def execute(
+        self, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None, *, seconds: float = 30
+    ) -> Ran:
+        """Run a program inside a running container, as its user.
+
+        After `seconds` nobody waits for it any more, and its exit code is None. The engine cannot end it; it ends with
+        the container.
+        """
         began = time.monotonic()
-        with translated(f"run {argv[0]} in a container"):
-            made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))
-            out, err = self._api.exec_start(made["Id"], demux=True)
-            code = self._api.exec_inspect(made["Id"])["ExitCode"]
+
+        def run() -> tuple[bytes | None, bytes | None, int]:
+            with translated(f"run {argv[0]} in a container"):
+                made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))
+                out, err = self._api.exec_start(made["Id"], demux=True)
+                return out, err, self._api.exec_inspect(made["Id"])["ExitCode"]
+
+        pool = ThreadPoolExecutor(1, thread_name_prefix="execute")
+        try:
+            out, err, code = pool.submit(run).result(seconds)
+        except TimeoutError:
+            return Ran(None, "", "", time.monotonic() - began)
+        finally:
+            pool.shutdown(wait=False)
         stdout, stderr = ((text or b"").decode(errors="replace") for text in (out, err))
         return Ran(code, stdout, stderr, time.monotonic() - began)
 

@@ -123,7 +123,7 @@ class _Phase:
             self._line(f"{one.client:<12} {told(one)}, after {milliseconds(one.seconds)}", style=style)
             if one.says and not brief:
                 self._line("  " + plain(one.says))
-            for finding in wrong:
+            for finding in wrong[:1]:  # where the outcome is another, so is the rest
                 self._line(f"  not as expected: it {plain(finding.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:

@@ -59,7 +59,7 @@ WORK: list[tuple[dict[str, Any], Seen, Any, dict[str, Any]]] = [
     ({"link": "server", "set": "down"}, outcome, Outcome.TIMED_OUT, {"link": "server", "set": "up"}),
     ({"run": "iptables -I INPUT -j DROP", "host": "server", "with": "tools"}, outcome, Outcome.TIMED_OUT, {"reboot": "server", "until": {"listens": "0.0.0.0:8080"}}),
     ({"reboot": "server", "sysctls": {"net.ipv4.ip_local_port_range": "50000 50003"}, "until": {"listens": "0.0.0.0:8080"}}, output("server", "cat /proc/sys/net/ipv4/ip_local_port_range"), "50000\t50003", {"reboot": "server", "until": {"listens": "0.0.0.0:8080"}}),
-    ({"run": "touch /home/lab/here", "host": "server"}, lambda lab: lab.execute("server", ["ls", "/home/lab"]).stdout.strip(), "here", {"restart": "server", "until": {"listens": "0.0.0.0:8080"}}),
+    ({"run": "touch /home/lab/here", "host": "server"}, lambda lab: lab.execute("server", ["ls", "/home/lab"], 10).stdout.strip(), "here", {"restart": "server", "until": {"listens": "0.0.0.0:8080"}}),
 ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_an_unknown_request_is_refused(lab: Lab) -> None:
 def test_the_service_cannot_kill_the_agent(lab: Lab) -> None:
     """PID 1 of a namespace takes no signal from inside it that it has no handler for (pid_namespaces(7))."""
     for sign in ("KILL", "STOP", "TERM", "INT"):
-        lab.execute("server", ["sh", "-c", f"kill -{sign} 1"])
+        lab.execute("server", ["sh", "-c", f"kill -{sign} 1"], 10)
         shell(lab, f"kill -{sign} 1")
     assert shell(lab, "echo alive").stdout == "alive\n"
 

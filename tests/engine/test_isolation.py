@@ -49,7 +49,7 @@ def listener(session: Session) -> Iterator[socket.socket]:
 def status(lab: Lab, host: str, *, tools: bool) -> dict[str, str]:
     """Return a process's capabilities and user, as proc(5) shows them."""
     command = ["cat", "/proc/self/status"]
-    ran = lab.tool(host, command, 5) if tools else lab.execute(host, command)
+    ran = lab.tool(host, command, 5) if tools else lab.execute(host, command, 10)
     return dict(line.split(":\t") for line in ran.stdout.splitlines() if ":\t" in line)
 
 
@@ -112,14 +112,14 @@ def test_an_unknown_name_does_not_exist_and_the_answer_comes_from_the_host_itsel
 @pytest.mark.parametrize("host", HOSTS)
 def test_no_question_can_leave_the_lab(lab: Lab, host: str) -> None:
     """The one resolver that programs ask is the host's own, for all containers of the host."""
-    for shown in (lab.tool(host, ["cat", "/etc/resolv.conf"], 5), lab.execute(host, ["cat", "/etc/resolv.conf"])):
+    for shown in (lab.tool(host, ["cat", "/etc/resolv.conf"], 5), lab.execute(host, ["cat", "/etc/resolv.conf"], 10)):
         assert shown.stdout.split() == ["nameserver", "127.0.0.1"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_lab_s_names_are_known_everywhere_in_it(lab: Lab, host: str) -> None:
     for other in HOSTS:
-        told = lab.execute(host, ["getent", "ahostsv4", other])
+        told = lab.execute(host, ["getent", "ahostsv4", other], 10)
         assert told.exit_code == 0, told.output
 
 
@@ -138,7 +138,7 @@ def test_a_service_is_an_ordinary_user_without_any_right(lab: Lab, host: str) ->
     assert shown["Uid"].split() == ["1000"] * 4
     assert shown["Gid"].split() == ["1000"] * 4
     assert shown["NoNewPrivs"] == "1"
-    assert lab.execute(host, ["iptables", "-S"]).exit_code != 0
+    assert lab.execute(host, ["iptables", "-S"], 10).exit_code != 0
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -33,13 +33,13 @@ def test_a_duration_that_is_written_is_read_back(milliseconds: int) -> None:
 
 @pytest.mark.parametrize("written", ["2", 2, "s", "-1s", "1h", "1 s s", "١s", "1e3s", "", None, True, [], "1s\n2s"])
 def test_what_is_no_duration_is_refused_with_an_example(written: object) -> None:
-    with pytest.raises(pydantic.ValidationError, match="300ms or 2s"):
+    with pytest.raises(pydantic.ValidationError, match="300ms, 2s or 10m"):
         DURATION.validate_python(written)
 
 
 @pytest.mark.parametrize("written", ["601s", "11m", "999999m"])
 def test_a_duration_that_no_step_may_take_is_refused(written: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match="longer than 600 s"):
+    with pytest.raises(pydantic.ValidationError, match="longer than 10m"):
         DURATION.validate_python(written)
 
 

@@ -12,7 +12,7 @@ import pydantic
 import pytest
 from ruamel.yaml import YAML
 
-from labctl import actions, scenario
+from labctl import actions, checks, scenario
 from labctl.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
 from labctl.fields import Written
@@ -91,7 +91,7 @@ def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]
 
 
 PARTS = sorted({*models(scenario.Scenario), actions.Until}, key=str)
-REFUSED = {path[-1] for path in scenario.NOT_JUDGED_YET}
+REFUSED = {path[-1] for path in checks.NOT_JUDGED_YET}
 
 
 @pytest.mark.parametrize("model", PARTS, ids=lambda model: model.__name__)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from labctl import documents, stack
 from labctl.compose import REFUSED, merge
@@ -23,7 +24,8 @@ NOTHING = Document("scenario.yaml", {})
 def parsed(folder: Path, text: str, override: Any = None) -> Stack:
     file = folder / "stack.yaml"
     file.write_text(text)
-    scenario = Document("scenario.yaml", {"override": override}, {}, {("override",): (9, 3)})
+    YAML(typ="safe", pure=True).dump({"override": override}, folder / "scenario.yaml")
+    scenario = documents.read(folder / "scenario.yaml", "scenario.yaml")
     return stack.parse(documents.read(file, "stack.yaml"), override, scenario)
 
 
@@ -82,7 +84,7 @@ def test_a_key_that_would_open_the_lab_is_refused_by_name_with_the_reason(tmp_pa
 @pytest.mark.parametrize("key", sorted(REFUSED))
 def test_an_override_opens_nothing_either(tmp_path: Path, key: str) -> None:
     [told] = mistakes(tmp_path, "services:\n  web: {image: x}\n", {"services": {"web": {key: True}}})
-    assert told == f"scenario.yaml:9:3: {key!r} is refused in a stack. {REFUSED[key]}"
+    assert told == f"scenario.yaml:3:11: {key!r} is refused in a stack. {REFUSED[key]}"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,66 @@ def test_a_service_waits_for_those_it_depends_on_and_for_no_other(tmp_path: Path
 
 def test_what_an_override_breaks_is_told_as_such(tmp_path: Path) -> None:
     [told] = mistakes(tmp_path, "services:\n  web: {image: x}\n", {"services": {"web": {"usr": "1"}}})
-    assert "unknown key 'usr'. Did you mean 'user'? (as changed by the scenario's override)" in told
+    assert told == "scenario.yaml:3:11: unknown key 'usr'. Did you mean 'user'?"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (
+            {"services": {"wbe": {"environment": {"A": "b"}}}},
+            "there is no host called 'wbe' to be changed. Did you mean 'web'?",
+        ),
+        (
+            {"services": {"web": {"sysctls": {"net.ipv4.tcp_syn_retrys": "1"}}}},
+            "did you mean net.ipv4.tcp_syn_retries?",
+        ),
+        ({"services": {"web": {"sysctls": {"net.ipv4.tcp_syn_retries": "lots"}}}}, "takes a number, not 'lots'"),
+        ({"services": {"web": {"image": "labctl-flaks"}}}, "Did you mean 'labctl-flask'?"),
+        ({"services": {"web": {"image": "a b"}}}, "is no image's name"),
+        (
+            {"services": {"web": {"x-labctl": {"tools": "labctl-tools"}}}},
+            "there is no image with labctl's agent called 'labctl-tools'",
+        ),
+        ({"services": {"web": {"ulimits": {"nofile": -5}}}}, "should be greater than or equal to 0"),
+        ({"services": {"web": {"environment": {"A B": "1"}}}}, "is no name of an environment variable"),
+        ({"services": {"web": {"extra_hosts": ["a:nowhere"]}}}, "is no address"),
+        (
+            {"services": {"web": {"x-labctl": {"routes": {"wbe": "web"}}}}},
+            "there is no host called 'wbe' in this stack. Did you mean 'web'?",
+        ),
+    ],
+)
+def test_what_is_wrong_in_an_override_is_told_in_the_scenario(tmp_path: Path, override: Any, told: str) -> None:
+    said = mistakes(tmp_path, "services:\n  web: {image: x}\n", override)
+    assert any(one.startswith("scenario.yaml:") and told in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{a: {image: x, x-labctl: {routes: {b: a}}}, b: {image: x}}", "the route from 'a' to 'b' leads nowhere"),
+        ("{a: {image: x, x-labctl: {routes: {b: b}}}, b: {image: x}}", "the route from 'a' to 'b' leads nowhere"),
+        ("{a: {image: x, x-labctl: {routes: {a: b}}}, b: {image: x}}", "the route from 'a' to 'a' leads nowhere"),
+        ("{a: {image: x, x-labctl: {routes: {b: c}}}, b: {image: x}, c: {image: x, x-labctl: {routes: {b: a}}}}", "the route from 'a' to 'b' leads nowhere"),
+        ("{a: {image: x, networks: {default: {aliases: [b]}}}, b: {image: x}}", "'b' is the name of a host already"),
+        ("{a: {image: x, networks: {default: {aliases: [z]}}}, b: {image: x, networks: {default: {aliases: [z]}}}}", "'z' is an alias of 'a' already"),
+        ("{" + ", ".join(f"h{number}: {{image: x}}" for number in range(13)) + "}", "there are 13 hosts"),
+        ("{a: {image: x, depends_on: [b]}}", "there is no service called 'b'"),
+    ],
+)  # fmt: skip
+def test_what_no_service_can_see_alone_is_told(tmp_path: Path, text: str, told: str) -> None:
+    said = mistakes(tmp_path, f"services: {text}\n")
+    assert all(told in one or "leads nowhere" in one for one in said), said
+    assert told in said[0]
+
+
+def test_forms_that_compose_takes_are_taken(tmp_path: Path) -> None:
+    web = parsed(
+        tmp_path, "services: {web: {image: x, tmpfs: /run, extra_hosts: ['a:198.19.0.9', 'b=198.19.0.8']}}\n"
+    ).services["web"]
+    assert web.tmpfs == ("/run",)
+    assert web.extra_hosts == {"a": "198.19.0.9", "b": "198.19.0.8"}
 
 
 def test_an_override_is_merged_by_the_rules_of_compose(tmp_path: Path) -> None:
@@ -142,7 +203,7 @@ def test_an_unknown_stack_is_answered_with_the_nearest(tmp_path: Path) -> None:
 def test_a_stack_of_the_scenario_s_own_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("services: {a: {image: x}}\n")
     assert stack.find("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
-    with pytest.raises(UnknownName, match=r"Did you mean mine\.yaml\?"):
+    with pytest.raises(UnknownName, match=r"Did you mean \./mine\.yaml\?"):
         stack.find("./mien.yaml", tmp_path)
 
 

@@ -1,0 +1,68 @@
+"""What is wrong with a scenario that no field of it can see alone."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from labctl import documents, placeholders
+from labctl.clients import Target
+from labctl.documents import Document
+from labctl.errors import Mistake, nearest
+from labctl.stack import Stack
+
+NOT_JUDGED_YET: Mapping[documents.Path, str] = {
+    ("expect", "packets"): "packets are not judged yet",
+    ("expect", "counters"): "counters are not judged yet",
+    ("client", "connection"): "connections kept over phases are not supported yet",
+}
+
+
+def alone(document: Document) -> Iterator[Mistake]:
+    """Yield what is wrong with a scenario whatever its stack is."""
+    if not isinstance(document.value, dict):
+        return
+    name = document.value.get("name")
+    if isinstance(name, str) and name != Path(document.file).stem:
+        yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
+    for path in document.keys:
+        match path:
+            case ("fault" | "fix", int(), "after"):
+                yield document.mistake(path, "only a trigger's step can wait with `after`.", at_key=True)
+            case _ if path in NOT_JUDGED_YET:
+                yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
+
+
+def placeholders_in(document: Document, hosts: Collection[str]) -> Iterator[Mistake]:
+    """Yield every placeholder that stands for nothing, or not where it stands."""
+    for path, name in placeholders.named(document.value):
+        known = placeholders.known(path, hosts)
+        if name not in known:
+            written = f"${{{name}}}"
+            near = nearest(name, known)
+            meant = f"Did you mean ${{{near[0]}}}?" if near else "For a shell's variable write $$ in place of $."
+            yield document.mistake(path, f"{written} is not known here.", meant)
+
+
+def target(document: Document, on: Stack) -> Iterator[Mistake]:
+    """Yield it where the client's target, which is reached while all is well, has a host that the stack does not."""
+    client = document.value.get("client") if isinstance(document.value, dict) else None
+    try:
+        host = Target.parse(client["target"]).host  # type: ignore[index]  # whatever it is, its field says so
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return
+    settings = on.services.get(str(client.get("host"))) if client else None
+    known = {*on.names(), *(settings.extra_hosts if settings else ()), "localhost"}
+    if host not in known and not placeholders.PLACEHOLDER.fullmatch(host) and not _is_address(host):
+        near = nearest(host, known)
+        meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+        yield document.mistake(("client", "target"), f"there is no host called {host!r} in this stack.", meant)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
