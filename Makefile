@@ -4,6 +4,7 @@ VENV := .venv
 LABCTL := $(VENV)/bin/labctl
 PYTHON ?=
 ARGS ?=
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup scenario matrix test check fix lock clean distclean venv engine image
@@ -11,7 +12,7 @@ ARGS ?=
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 	@echo
-	@echo '  PYTHON=python3.12 chooses the Python, ARGS="…" passes more options on.'
+	@echo '  PYTHON=python3.12 chooses the Python, ARGS="…" passes more options on, JOBS=1 has tests wait for each other.'
 
 setup: engine image  ## everything that a run needs: Python packages, a Docker Engine, the image
 
@@ -23,7 +24,7 @@ matrix: engine  ## run every scenario
 	@$(LABCTL) matrix $(ARGS)
 
 test: engine image  ## all tests, those on the engine too
-	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest $(ARGS)
+	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: venv  ## what needs no engine: style, types, unit tests
 	@$(VENV)/bin/ruff check

@@ -142,12 +142,12 @@ def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: De
 def test_an_agent_that_fails_ends_at_once_and_says_why(deploy: Deploy) -> None:
     """Whatever goes wrong in it, nobody waits for it until a deadline."""
     spoil = ["python3", "-c", WRITE, "requests", "no request\n"]
-    began = time.monotonic()
     with deploy() as doomed:
+        began = time.monotonic()
         with pytest.raises(AgentLost, match="its stream ended") as failed:
-            shell(doomed, f"{shlex.join(spoil)}; sleep 5", host="client", timeout=6)
+            shell(doomed, f"{shlex.join(spoil)}; sleep 20", host="client", timeout=21)
+        assert time.monotonic() - began < 10
         assert "JSONDecodeError" in str(failed.value)
-    assert time.monotonic() - began < 4
 
 
 def test_what_a_command_leaves_in_the_background_delays_nobody(lab: Lab) -> None:

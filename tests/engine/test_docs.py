@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from labctl import catalogue, image
+from labctl import catalogue
 from labctl.engine import images
 from labctl.engine.connection import Connection
 from labctl.places import installed
@@ -103,11 +103,14 @@ def grown(root: Path, connection: Connection, tmp_path_factory: pytest.TempPathF
     for part in PARTS:
         shutil.copytree(root / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     write(folder, files((root / "CONTRIBUTING.md").read_text()))
-    before = {one.id for one in images.labelled(connection, "labctl.image=labctl")}
     yield folder
-    for one in images.labelled(connection, "labctl.image=labctl"):
-        if one.id not in before and image.layers()[-1].tag not in one.tags:
-            images.remove(connection, one.name)
+    told = "from labctl import image; print(image.layers()[-1].tag)"
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    grew = subprocess.run(
+        [sys.executable, "-P", "-c", told], env=environment, capture_output=True, text=True, check=True
+    )
+    if images.find(connection, grew.stdout.strip()) is not None:
+        images.remove(connection, grew.stdout.strip())
 
 
 @pytest.mark.parametrize(
