@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -26,3 +28,15 @@ def sandbox_of(session: Session, lab: Lab, host: str) -> str:
     """Return the id of the container whose namespaces a host's service has joined."""
     joined = str(inspect(session, lab.pod(host).service)["HostConfig"]["NetworkMode"])
     return joined.removeprefix("container:")
+
+
+def context(**files: str) -> io.BytesIO:
+    """Return a build's files as a tar archive."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    archive.seek(0)
+    return archive

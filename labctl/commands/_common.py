@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.commands import _complete
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 
     from labctl.model import Result
     from labctl.scenario import Loaded
+
+
+only_clients = click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="CLIENT",
+    shell_complete=_complete.clients,
+    help="Only this client; may be given again.",
+)
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, exit_with, loaded_scenarios
+from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -30,14 +30,7 @@ if TYPE_CHECKING:
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run each N times.")
 @click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first that does not pass.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
-@click.option(
-    "--client",
-    "clients",
-    multiple=True,
-    metavar="CLIENT",
-    shell_complete=_complete.clients,
-    help="Only this client; may be given again.",
-)
+@only_clients
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
 def command(
     names: tuple[str, ...],

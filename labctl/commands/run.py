@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, exit_with, loaded_scenarios
+from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 
@@ -20,14 +20,7 @@ KEEP = ("never", "on-failure", "always")
 
 @click.command(epilog="Example: labctl run loopback-bind --client curl --timings")
 @click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
-@click.option(
-    "--client",
-    "clients",
-    multiple=True,
-    metavar="CLIENT",
-    shell_complete=_complete.clients,
-    help="Only this client; may be given again.",
-)
+@only_clients
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import secrets
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from labs import context
 
 from labctl import image
 from labctl.engine import images, once
@@ -35,18 +34,6 @@ def name(connection: Connection) -> Iterator[str]:
     yield chosen
     if images.find(connection, chosen) is not None:
         images.remove(connection, chosen)
-
-
-def context(**files: str) -> io.BytesIO:
-    """Return a build's files as a tar archive."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path, text in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    archive.seek(0)
-    return archive
 
 
 def leftovers(connection: Connection) -> list[str]:

@@ -5,7 +5,6 @@ The engine takes 127.0.0.0/8 for registries without TLS (docs.docker.com/referen
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import secrets
@@ -13,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from labs import context
 
 from labctl import base, debian, image
 from labctl.engine import images, once
@@ -122,18 +121,6 @@ def pushed(registry: str, connection: Connection) -> Iterator[Pushed]:
         if images.find(connection, reference) is not None:
             images.remove(connection, reference)
         assert images.find(connection, reference) is None
-
-
-def context(**files: str) -> io.BytesIO:
-    """Return a build's files as a tar archive."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path, text in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    archive.seek(0)
-    return archive
 
 
 class Labctl:
