@@ -16,7 +16,11 @@ UP = f"ip -o link show {DEVICE} | grep -q 'state UP'"
 
 
 class PowerOff(Action, key="power_off"):
-    """Switch a host off: its network link goes down, then its processes are killed, and nobody hears of it."""
+    """Switch a host off: its network link goes down, then its processes are killed, and nobody hears of it.
+
+    A client that spoke with it just now meets silence first: its kernel remembers the address for a while (arp(7)), and
+    says "No route to host" only once it has asked for it in vain.
+    """
 
     power_off: Host
 

@@ -20,7 +20,8 @@ from labctl.model import Ran
 
 PIDS_LIMIT = 512  # processes and threads in one container
 MEMORY_LIMIT = 512 << 20  # bytes, where the stack sets none
-ISOLATED_SINCE = (1, 48)  # the API of engine 28, the first with gateway_mode_ipv4=isolated
+ENGINE_28 = (1, 48)  # its API: the first with gateway_mode_ipv4=isolated, and with an interface's sysctls set apart
+OF_INTERFACES = "com.docker.network.endpoint.sysctls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class Containers:
 
     def __init__(self, connection: Connection) -> None:
         self._api: Any = connection.api  # its stubs know neither all options nor the untyped calls
-        self._isolates = tuple(map(int, connection.versions["api"].split("."))) >= ISOLATED_SINCE
+        self._is_28 = tuple(map(int, connection.versions["api"].split("."))) >= ENGINE_28
 
     def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
         """Make an internal network that the machine itself is not on. Raises Taken where the subnet is in use."""
-        if self._isolates:
+        if self._is_28:
             options = {"com.docker.network.bridge.gateway_mode_ipv4": "isolated"}
         else:
             options = {"com.docker.network.bridge.inhibit_ipv4": "true"}
@@ -105,6 +106,7 @@ class Containers:
     def create(self, spec: ContainerSpec) -> str:
         """Make a container; it does not run yet."""
         api = self._api
+        sysctls, of_interface = set_apart(spec.sysctls) if self._is_28 else (dict(spec.sysctls), "")
         shared = f"container:{spec.joins}" if spec.joins else None
         host = api.create_host_config(
             network_mode=shared or spec.network or "none",
@@ -114,7 +116,7 @@ class Containers:
             security_opt=["no-new-privileges"],
             pids_limit=PIDS_LIMIT,
             mem_limit=spec.memory or MEMORY_LIMIT,
-            sysctls=dict(spec.sysctls) or None,
+            sysctls=sysctls or None,
             ulimits=[{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in spec.ulimits.items()] or None,
             extra_hosts=dict(spec.extra_hosts) or None,
             tmpfs=list(spec.tmpfs) or None,
@@ -124,7 +126,10 @@ class Containers:
         )
         networking = None
         if spec.network:
-            endpoint = api.create_endpoint_config(ipv4_address=spec.address, aliases=list(spec.aliases))
+            options = {OF_INTERFACES: of_interface} if of_interface else None
+            endpoint = api.create_endpoint_config(
+                ipv4_address=spec.address, aliases=list(spec.aliases), driver_opt=options
+            )
             networking = api.create_networking_config({spec.network: endpoint})
         config = api.create_container_config(
             spec.image,
@@ -262,3 +267,13 @@ class Containers:
         with translated("list networks"):
             found: list[Mapping[str, Any]] = self._api.networks(filters={"label": [label]})
         return found
+
+
+def set_apart(sysctls: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Return a container's own sysctls, and those of its interface eth0 as engines from 28 on take them.
+
+    They are refused among the container's, since it is only called eth0 by chance (github.com/moby/moby, 48746).
+    """
+    own = {name: value for name, value in sysctls.items() if ".eth0." not in name}
+    others = (f"{name.replace('.eth0.', '.IFNAME.')}={sysctls[name]}" for name in sysctls if name not in own)
+    return own, ",".join(others)
