@@ -135,9 +135,9 @@ class DeadlineExceeded(LabError):
 class AgentLost(LabError):
     """A program of ours inside a host ended, or its stream was cut; carries its last output."""
 
-    def __init__(self, host: str, why: str, last: str = "") -> None:
+    def __init__(self, host: str, why: str, last: str = "", program: str = "agent") -> None:
         means = f"Its last output:\n{indented(last)}" if last.strip() else "It printed nothing."
-        super().__init__(f"the agent of {host!r} is gone: {why}.", means=means)
+        super().__init__(f"{host!r} has lost its {program}: {why}.", means=means)
         self.host = host
         self.last = last
 

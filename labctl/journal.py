@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def new_folder(runs: Path, scenario: str, *, since: float) -> Path:
     """
     runs.mkdir(parents=True, exist_ok=True)
     for old in sorted(runs.iterdir())[: -KEPT + 1]:
-        if old.stat().st_mtime < since:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another run, perhaps another labctl, makes room here too
+            if old.stat().st_mtime < since:
+                shutil.rmtree(old, ignore_errors=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return runs / f"{stamp}-{time.time_ns() % 1_000_000_000:09d}-{scenario}"

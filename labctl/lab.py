@@ -96,10 +96,17 @@ class Lab:
         """Tell whether a service has ended otherwise than well."""
         return any(pod.lost() for pod in self.pods.values())
 
+    def demand_whole(self) -> None:
+        """See that every sandbox is alive; raises AgentLost or DeadlineExceeded where one is not."""
+        for pod in self.pods.values():
+            pod.agent.ask("listeners", PROOF_WITHIN)
+
     def last_words(self) -> str:
-        """Return, of every service that has ended, how it ended and what it printed last."""
+        """Return, of every service that is paused or has ended, how it ended and what it printed last."""
         words = []
         for name, pod in self.pods.items():
+            if pod.service and pod.exit() is None and pod.paused():
+                words.append(f"{name} is paused.")
             end = pod.exit()
             if end is not None:
                 memory = ", out of memory" if end.out_of_memory else ""

@@ -79,7 +79,7 @@ class Pod:
         tools = images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
-        self._agent = self._attach_program(self._sandbox)
+        self._agent = self._attach_program(self._sandbox, "agent")
         self._containers.start(self._sandbox)
         self._agent.ready(SANDBOX_STARTS)
         self._configure()
@@ -104,7 +104,7 @@ class Pod:
                 self._containers.remove(self.service)
             container = self._create("service", self._current)
             if self._current.runs_clients:
-                self.clients = self._attach_program(container)
+                self.clients = self._attach_program(container, "clients")
             else:
                 self._attach_log(container)
             self.service = container
@@ -113,7 +113,7 @@ class Pod:
     def add_clients(self) -> None:
         """Put labctl's own clients beside a service that is somebody's program."""
         container = self._create("clients", specs.CLIENTS)
-        self.clients = self._attach_program(container)
+        self.clients = self._attach_program(container, "clients")
         self._containers.start(container)
 
     def clients_ready(self, seconds: float) -> Mapping[str, Any]:
@@ -275,10 +275,10 @@ class Pod:
             self._containers.put(container, files)
         return container
 
-    def _attach_program(self, container: str) -> Program:
+    def _attach_program(self, container: str, name: str) -> Program:
         stream = Stream(self._session.connection, container, writes=True)
         self._streams.append(stream)
-        return Program(self.host, stream)
+        return Program(self.host, stream, name)
 
     def _attach_log(self, container: str) -> None:
         stream = Stream(self._session.connection, container, writes=False)

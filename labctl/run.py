@@ -13,13 +13,14 @@ from labctl.deploy import deployed
 from labctl.errors import AgentLost, LabctlError, LabError, NoClient
 from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
 from labctl.lab import Lab
-from labctl.model import Phase, PhaseResult, Result, Verdict
+from labctl.model import Outcome, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
 from labctl.places import RUNS
 from labctl.scenario import Loaded
 from labctl.session import Session
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
+HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
 Visit = Callable[[Observer, Verdict], None]
 
 
@@ -70,7 +71,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
             except NoClient as error:
                 end = Ended(Verdict.SKIPPED, error.what, error.todo)
             except Ended as ended:
-                end = ended
+                end = _attributed(ended, lab)
             finally:
                 services |= _services(lab)
             if options.visit is not None:
@@ -96,6 +97,17 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     journal.note(NOTE, f"verdict: {end.verdict}")
     journal.conclude(result)
     return result
+
+
+def _attributed(ended: Ended, lab: Lab) -> Ended:
+    """Return how a run ended, with what may be to blame besides its scenario.
+
+    Raises AgentLost or DeadlineExceeded where it was the lab that broke: then nothing is said of the scenario.
+    """
+    if ended.verdict is not Verdict.FAILED:
+        return ended
+    lab.demand_whole()
+    return Ended(ended.verdict, ended.reason, "\n".join(part for part in (ended.advice, lab.last_words()) if part))
 
 
 def _as_claimed(until: Phase) -> str:
@@ -146,10 +158,11 @@ def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> 
         else:
             unfixed.observe_throughout(scenario.recover.within)
             if not unfixed.held:
+                healed = any(one.outcome is Outcome.OK for one in unfixed.observations[-1].tries)
                 raise Ended(
                     Verdict.FAILED,
                     f"nothing was done but to wait, and yet {unfixed.mismatch}",
-                    "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`.",
+                    HEALED if healed else "",
                 )
             unfixed.diagnose()
     yield Phase.UNFIXED

@@ -13,7 +13,17 @@ import sys
 from types import TracebackType
 from typing import Self
 
+from labctl.places import PACKAGE
+
 DONE = b"done"
+PROGRAM = """
+import sys
+place, label = sys.argv[1:]
+sys.path.append(place)
+from labctl.watchdog import main
+main(label)
+"""
+"""-P and this keep the folder that labctl is called in out of it: a `docker/` there is somebody else's."""
 EMPTY_LOOKS = 3
 SECONDS = 60.0
 
@@ -26,7 +36,7 @@ class Watchdog:
         reading, self._writing = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "labctl.watchdog", label],
+                [sys.executable, "-P", "-c", PROGRAM, str(PACKAGE.parent), label],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -50,7 +60,7 @@ class Watchdog:
         self._dismissed = True
 
 
-def main() -> None:
+def main(label: str) -> None:
     """Wait for the pipe's end; remove what carries the label, unless told that nothing does."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -63,8 +73,4 @@ def main() -> None:
     from labctl.engine.containers import Containers
     from labctl.sweep import sweep
 
-    sweep(Containers(connect()), sys.argv[1], seconds=SECONDS, empty_looks=EMPTY_LOOKS)
-
-
-if __name__ == "__main__":
-    main()
+    sweep(Containers(connect()), label, seconds=SECONDS, empty_looks=EMPTY_LOOKS)

@@ -59,7 +59,7 @@ def fetch(requirements: Path, python: Python, target: Path, *, progress: Progres
     count = sum("==" in line and not line.startswith((" ", "#")) for line in lines)
     progress(f"fetching {count} Python packages for Python {python.version}")
     command = [
-        *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"),
+        *(sys.executable, "-P", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"),
         *("--root-user-action", "ignore", "--progress-bar", "off", "--no-warn-script-location"),
         *("--target", str(target), "--requirement", str(requirements)),
         *("--require-hashes", "--no-deps", "--no-compile", "--only-binary", ":all:"),

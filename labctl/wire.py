@@ -19,8 +19,9 @@ MOST_REPLY = 32 << 20  # bytes without a line's end, before the program is given
 class Program:
     """A program of ours in a container. Every request has a deadline; when the stream ends, all that wait fail."""
 
-    def __init__(self, host: str, stream: Stream) -> None:
+    def __init__(self, host: str, stream: Stream, name: str = "agent") -> None:
         self.host = host
+        self._name = name
         self.hello: Future[Any] = Future()
         self._stream = stream
         self._numbers = itertools.count(1)
@@ -93,7 +94,7 @@ class Program:
 
     def _lose(self, why: str) -> None:
         with self._lock:
-            self._lost = self._lost or AgentLost(self.host, why, self._printed)
+            self._lost = self._lost or AgentLost(self.host, why, self._printed, self._name)
             waiting = [self.hello, *self._waiting.values()]
             self._waiting.clear()
         for answer in waiting:

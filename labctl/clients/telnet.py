@@ -4,8 +4,8 @@ It has no time-out of its own, so timeout(1) keeps the time, and then telnet can
 its input it closes the connection, says that the other side did, and exits with 0.
 
 Unlike the other clients it waits within connect(2). A reject by ICMP from a machine as near as this comes back while
-that call still holds the socket's lock, and is lost (net/ipv4/tcp_ipv4.c, tcp_v4_err; LockDroppedIcmps in nstat(8)); it
-hears the one that answers the repeated SYN, a second later.
+that call still holds the socket's lock: the error is noted, but the connection is not ended (net/ipv4/tcp_ipv4.c,
+tcp_v4_err; LockDroppedIcmps in nstat(8)), and it hears only the answer to the repeated SYN, a second later.
 """
 
 from __future__ import annotations

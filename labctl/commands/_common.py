@@ -68,7 +68,7 @@ def tell_left_out() -> None:
     clients.plugins()
     for kind, broken in (("actions", actions.broken_plugins), ("the client", clients.broken_plugins)):
         for name, why in broken.items():
-            click.echo(f"labctl: left out: {kind} {name}, which cannot be imported ({why})", err=True)
+            click.echo(f"labctl: left out: {kind} {name}, which cannot be imported ({' '.join(why.split())})", err=True)
 
 
 def exit_with(results: Sequence[Result]) -> int:

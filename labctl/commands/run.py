@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 
 from labctl.commands import _complete
 from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
-from labctl.errors import UsageError
+from labctl.errors import Interrupted, UsageError
 from labctl.model import Result, Verdict
 
 KEEP = ("never", "on-failure", "always")
@@ -98,9 +99,10 @@ def _keeper(keep: str, out: Any, show: Any, session: Any) -> Any:
         if keep == "on-failure" and verdict is Verdict.PASSED:
             return
         show.rest()
-        out.print("The lab is kept. Look around in it, in another terminal:")
+        out.print("The lab is kept, for an hour at most. Look around in it, in another terminal:")
         for line in ways_in(observer.lab, session.connection):
             out.print(f"  {line}", soft_wrap=True)
-        out.input("Press Enter to remove it. ")
+        with suppress(EOFError, KeyboardInterrupt, Interrupted):  # whatever ends the waiting, the verdict comes next
+            out.input("Press Enter to remove it. ")
 
     return wait

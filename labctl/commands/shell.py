@@ -110,7 +110,7 @@ def _introduce(out: Console, observer: Observer, here: Spot, session: Session) -
         },
     }
     out.print(Text(f"You are on {here}, in the {observer.phase} phase.", style="bold"))
-    out.print("`exit` or Ctrl-D leaves the shell, and removes the lab.")
+    out.print("`exit` or Ctrl-D leaves the shell, and removes the lab; after an hour it ends by itself.")
     for heading, lines in hints.items():
         if lines:
             out.print(heading)

@@ -172,7 +172,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> Connection:
         if isinstance(answer, Connection):
             return answer
         tried.append((candidate, answer))
-    raise silence(tried)
+    raise silence(tried, may_start=environment.get("LABCTL_ENGINE") != "never")
 
 
 def knock(candidate: Candidate) -> Connection | str:
@@ -206,11 +206,13 @@ def knock(candidate: Candidate) -> Connection | str:
     return Connection(api, candidate, versions)
 
 
-def silence(tried: list[tuple[Candidate, str]]) -> EngineUnavailable:
+def silence(tried: list[tuple[Candidate, str]], *, may_start: bool = True) -> EngineUnavailable:
     """Return the error that says where no engine answered, what that means, and what to do about it."""
     lines = [f"  {candidate.address} ({candidate.source}): {said}" for candidate, said in tried]
     means = "labctl breaks and mends real containers, so it needs one."
     todo = "Start the machine's own engine, set DOCKER_HOST, or run `labctl engine start` for a private one."
+    if not may_start:
+        todo = "Start the machine's own engine, or set DOCKER_HOST; LABCTL_ENGINE=never forbids a private one."
     if any("Permission denied" in said for _, said in tried):
         todo = "Run this as root, or as a member of the group `docker`; or set DOCKER_HOST to an engine elsewhere."
     if any(candidate.chosen for candidate, _ in tried):

@@ -103,7 +103,9 @@ class _Phase:
 
     def show(self, result: PhaseResult) -> None:
         took = milliseconds(result.ended - result.began)
-        self.console.print(Text.assemble(self.indent, (HEADINGS[result.phase], "bold"), ("  " + took, "dim")))
+        begun = bool(result.observations)
+        heading = HEADINGS[result.phase] if begun else f"{result.phase}: {DOING[result.phase]}, in vain"
+        self.console.print(Text.assemble(self.indent, (heading, "bold"), ("  " + took, "dim")))
         for done in result.done:
             self._line("$ " + plain(done), style="cyan")
         if result.phase is Phase.UNFIXED and len(result.observations) > 1:

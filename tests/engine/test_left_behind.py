@@ -21,6 +21,7 @@ from labctl.engine.containers import Containers
 from labctl.session import Session
 from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.waiting import poll
+from labctl.watchdog import PROGRAM as WATCHDOG
 
 GONE_WITHIN = 5.0  # seconds
 DOCKERS = re.compile(r"^#|br-|docker0")  # lines of Docker's own bridges, and comments
@@ -31,7 +32,7 @@ class Running:
     """A `labctl run` in a process of its own, and the label of all that it makes, known from its watchdog."""
 
     def __init__(self, folder: Path, *names: str) -> None:
-        command = [sys.executable, "-m", "labctl", "run", "-q", *names]
+        command = [sys.executable, "-P", "-m", "labctl", "run", "-q", *names]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -40,7 +41,7 @@ class Running:
     def find_watchdog(self) -> bool:
         """Look for the watchdog, the first thing that a session starts."""
         mine = (one for one in processes.running() if one.parent == self.process.pid)
-        self.watchdog = next((one for one in mine if "labctl.watchdog" in one.argv), None)
+        self.watchdog = next((one for one in mine if WATCHDOG in one.argv), None)
         return self.watchdog is not None
 
     @property
@@ -86,6 +87,18 @@ def test_a_killed_run_leaves_nothing(session: Session, run: Callable[..., Runnin
     poll(lambda: not look(session.containers, killed.label), GONE_WITHIN, "the watchdog to remove everything")
     poll(killed.over, GONE_WITHIN, "the watchdog to end")
     assert not look(session.containers, killed.label), "what the engine made last was not seen"
+
+
+def test_what_lies_in_the_folder_where_labctl_is_called_is_never_loaded(
+    session: Session, run: Callable[..., Running], tmp_path: Path
+) -> None:
+    """A repository may have a folder `docker/`; the watchdog must not take it for the library."""
+    for name in ("docker/__init__.py", "requests.py", "labctl.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("raise RuntimeError('this is not what you look for')\n")
+    killed = run("loopback-bind")
+    killed.process.kill()
+    poll(lambda: not look(session.containers, killed.label), GONE_WITHIN, "the watchdog to remove everything")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -25,6 +25,7 @@ from labctl.places import installed
 from labctl.session import Session
 from labctl.sweep import look
 from labctl.waiting import poll
+from labctl.watchdog import PROGRAM as WATCHDOG
 
 WITHIN = 60.0  # seconds; building the image anew is not among what is awaited
 ON_ITS_TERMINAL = """
@@ -83,7 +84,7 @@ class Terminal:
     def find_session(self) -> bool:
         """Look for the watchdog, whose argument is the label of everything that is made."""
         mine = (one for one in processes.running() if one.parent == self.process.pid)
-        self.label = next((one.argv[-1] for one in mine if "labctl.watchdog" in one.argv), "")
+        self.label = next((one.argv[-1] for one in mine if WATCHDOG in one.argv), "")
         return bool(self.label)
 
     def prompt(self, pattern: str) -> None:
@@ -202,7 +203,7 @@ def test_a_lab_that_goes_under_the_shell_is_told(session: Session, labctl: Calla
     [sandbox] = [container for container, name in found.items() if name.endswith("-client")]
     session.containers.remove(sandbox)
     assert inside.ended() == 3
-    assert "the agent of 'client' is gone" in inside.shown
+    assert "'client' has lost its agent" in inside.shown
     assert inside.modes() == inside.settings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,11 @@ def test_the_runs_of_one_matrix_stay_however_many_they_are(tmp_path: Path) -> No
     for _ in range(KEPT + 5):
         new_folder(tmp_path, "a", since=since).mkdir()
     assert len(list(tmp_path.iterdir())) == KEPT + 5
+
+
+def test_several_that_make_room_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    for number in range(KEPT * 2):
+        (tmp_path / f"2026-{number:03}").mkdir()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: new_folder(tmp_path, "a", since=time.time() + 1), range(40)))
+    assert len(set(made)) == 40

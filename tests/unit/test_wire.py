@@ -134,7 +134,7 @@ def test_when_the_stream_ends_all_that_wait_fail_with_the_last_output(
     far.frame("Traceback: ärger\n".encode(), STDERR)
     far.end()
     for answer in answers:
-        with pytest.raises(AgentLost, match=r"the agent of 'server' is gone: its stream ended\.[^$]*Traceback: ärger"):
+        with pytest.raises(AgentLost, match=r"'server' has lost its agent: its stream ended\.[^$]*Traceback: ärger"):
             answer.result(2)
     with pytest.raises(AgentLost):
         program.ask("run", 2)

@@ -1,0 +1,57 @@
+"""A lab that breaks in mid-run says nothing of its scenario: the run is inconclusive, and soon over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from labs import inspect
+
+from labctl import scenario
+from labctl.journal import PHASE, Event
+from labctl.model import Phase, Result, Verdict
+from labctl.places import installed
+from labctl.run import Options, run
+from labctl.session import Session
+from labctl.sweep import ROLE, SCENARIO
+
+Break = Callable[[Session, str], None]
+
+
+def containers(session: Session, name: str, role: str, host: str) -> list[str]:
+    """Return the containers of a role that a scenario's host has now."""
+    found = session.containers.labelled(f"{SCENARIO}={name}")
+    return [one["Id"] for one in found if one["Labels"][ROLE] == role and f"-{host}" in one["Names"][0]]
+
+
+def broken_at(phase: Phase, name: str, role: str, host: str, session: Session, options: Options) -> Result:
+    """Run a scenario, and kill one of its containers when a phase begins."""
+
+    def kill(event: Event) -> None:
+        if event.kind == PHASE and event.text == phase:
+            [container] = containers(session, name, role, host)
+            session.containers.kill(container, "SIGKILL")
+            deadline = time.monotonic() + 10
+            while inspect(session, container)["State"]["Running"] and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    loaded = scenario.load(installed("scenarios") / f"{name}.yaml")
+    return run(loaded, session, replace(options, listeners=(kill,), clients=("socket",)))
+
+
+@pytest.mark.parametrize("phase", [Phase.FAULTED, Phase.UNFIXED, Phase.FIXED])
+@pytest.mark.parametrize("host", ["server", "client"])
+def test_a_sandbox_that_is_killed_makes_a_run_inconclusive(
+    phase: Phase, host: str, session: Session, options: Options
+) -> None:
+    result = broken_at(phase, "loopback-bind", "sandbox", host, session, options)
+    assert result.verdict == Verdict.INCONCLUSIVE, result.reason
+    assert f"'{host}' has lost its " in result.reason or "a non running container" in result.reason
+
+
+def test_a_service_that_ended_meanwhile_is_named(session: Session, options: Options) -> None:
+    result = broken_at(Phase.UNFIXED, "firewall-drop", "service", "server", session, options)
+    assert result.verdict == Verdict.FAILED
+    assert "server ended with exit 137" in result.advice
