@@ -130,10 +130,10 @@ def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: De
             doomed.tool("client", ["python3", "-c", WRITE, "replies", "Segmentation fault\n"], 5)
         assert "Segmentation fault" in str(nonsense.value)
         session.containers.kill(sandbox_of(session, doomed, "server"), "SIGKILL")
-        with pytest.raises(AgentLost, match="the agent of 'server' is gone: its stream ended") as dead:
+        with pytest.raises(AgentLost, match="'server' has lost its agent: its stream ended") as dead:
             waits["server"].result(5)
         assert "the last words" in str(dead.value)
-        with pytest.raises(AgentLost, match="the agent of 'client' is gone"):
+        with pytest.raises(AgentLost, match="'client' has lost its "):
             waits["client"].result(5)
         with pytest.raises(AgentLost):
             shell(doomed, "true")
