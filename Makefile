@@ -4,7 +4,7 @@ VENV := .venv
 LABCTL := $(VENV)/bin/labctl
 PYTHON ?=
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup scenario matrix test check fix lock clean distclean venv engine image

@@ -15,15 +15,16 @@ from labctl.model import Phase, Result, Verdict
 from labctl.places import installed
 from labctl.run import Options, run
 from labctl.session import Session
-from labctl.sweep import ROLE, SCENARIO
+from labctl.sweep import ROLE, SCENARIO, SESSION
 
 Break = Callable[[Session, str], None]
 
 
 def containers(session: Session, name: str, role: str, host: str) -> list[str]:
-    """Return the containers of a role that a scenario's host has now."""
-    found = session.containers.labelled(f"{SCENARIO}={name}")
-    return [one["Id"] for one in found if one["Labels"][ROLE] == role and f"-{host}" in one["Names"][0]]
+    """Return the containers of a role that a scenario's host has now, in a run of this session."""
+    found = session.containers.labelled(f"{SESSION}={session.id}")
+    of_scenario = [one for one in found if one["Labels"].get(SCENARIO) == name]
+    return [one["Id"] for one in of_scenario if one["Labels"][ROLE] == role and f"-{host}" in one["Names"][0]]
 
 
 def broken_at(phase: Phase, name: str, role: str, host: str, session: Session, options: Options) -> Result:

@@ -78,7 +78,9 @@ def test_a_file_with_mistakes_is_an_error_of_collection(ran: tuple[str, dict[str
 def test_an_interrupted_pytest_leaves_nothing(tmp_path: Path, session: Session, processes: list[str]) -> None:
     name = "cut-off" if processes else "cut-short"
     variant(tmp_path / "scenarios", name)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "scenarios", "--labctl-client", "socket"]
+    # what a shell starts in the background ignores SIGINT, and so does all that it starts
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["scenarios", "--labctl-client", "socket"]
     with subprocess.Popen(
         [*command, *processes],
         cwd=tmp_path,
