@@ -24,7 +24,7 @@ from labctl.waiting import poll
 from labctl.watchdog import PROGRAM as WATCHDOG
 
 GONE_WITHIN = 5.0  # seconds
-DOCKERS = re.compile(r"^#|br-|docker0")  # lines of Docker's own bridges, and comments
+DOCKERS = re.compile(r"^#|br-|docker0|-A FORWARD -j DOCKER-")  # Docker's own bridges and jumps, and comments
 MOMENTS = 6  # of a run, at which it is killed
 
 
