@@ -21,7 +21,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from labctl import __version__
-from labctl.errors import LabctlError, UnknownName
+from labctl.errors import Interrupted, LabctlError, UnknownName
 
 FOLDER = Path(__file__).parent / "commands"
 USAGE, ENGINE, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
@@ -99,11 +99,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         complain("interrupted.")
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - the last door: whatever comes here is a mistake in labctl
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - the last door: whatever comes here is a mistake in labctl
+        if _interrupted(error):
+            return INTERRUPTED
+        with suppress(OSError):
+            traceback.print_exc()
         complain("that is a bug in labctl: please report it with the lines above.")
         return ENGINE
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Tell whether an error came up only while an interruption was seen to: a terminal that is closed takes nothing."""
+    cause = error.__context__
+    return isinstance(error, OSError) and (
+        isinstance(cause, Interrupted | KeyboardInterrupt) or (cause is not None and _interrupted(cause))
+    )
 
 
 def complain(message: str) -> None:

@@ -89,6 +89,25 @@ def test_a_reader_that_goes_away_ends_labctl_without_a_word() -> None:
     assert started.returncode == cli.BROKEN_PIPE
 
 
+def test_a_terminal_that_breaks_while_labctl_is_interrupted_changes_nothing() -> None:
+    program = """
+import sys, click
+from labctl import cli
+from labctl.errors import Interrupted
+@cli.labctl.command()
+def boom():
+    try:
+        raise Interrupted('stopped.')
+    finally:
+        raise OSError(5, 'Input/output error')
+cli.Commands.list_commands = lambda self, ctx: ["boom"]
+cli.Commands.get_command = lambda self, ctx, name: boom
+sys.exit(cli.main(["boom"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
