@@ -7,6 +7,7 @@ exit code or None, and the first line of its docstring is its line in `labctl --
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import signal
 import sys
@@ -110,11 +111,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(error: BaseException) -> bool:
-    """Tell whether an error came up only while an interruption was seen to: a terminal that is closed takes nothing."""
+    """Tell whether an error says that the terminal is gone, or came up only while an interruption was seen to."""
+    if not isinstance(error, OSError):
+        return False
     cause = error.__context__
-    return isinstance(error, OSError) and (
-        isinstance(cause, Interrupted | KeyboardInterrupt) or (cause is not None and _interrupted(cause))
-    )
+    gone = error.errno == errno.EIO  # read(2), write(2): the terminal was closed
+    return gone or isinstance(cause, Interrupted | KeyboardInterrupt) or (cause is not None and _interrupted(cause))
 
 
 def complain(message: str) -> None:

@@ -45,7 +45,14 @@ class Terminal:
         self.resize(40, 130)
         self.settings = self.modes()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", ON_ITS_TERMINAL, *arguments],
+            [
+                "env",
+                "--default-signal=HUP,INT",
+                sys.executable,
+                "-c",
+                ON_ITS_TERMINAL,
+                *arguments,
+            ],  # nohup(1) ignores one
             cwd=folder,
             stdin=self._slave,
             stdout=self._slave,
