@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import UnknownName, UsageError
@@ -29,7 +30,7 @@ def within(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
         if not is_stack(file):
-            _demand_one(file.stem, found.setdefault(file.stem, file), file)
+            demand_one(file.stem, found.setdefault(file.stem, file), file)
     return found
 
 
@@ -44,31 +45,44 @@ def own(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 def find(name: str, folder: Path = FOLDER) -> Path:
-    """Return the file of a scenario: a path, or a name in `./scenarios` or among the installed ones.
+    """Return the file of one scenario, as `find_all` does."""
+    [file] = find_all([name], folder)
+    return file
 
-    Raises UnknownName with the nearest names, UsageError where there is no such file.
+
+def find_all(names: Sequence[str], folder: Path = FOLDER) -> list[Path]:
+    """Return the files of scenarios: paths, or names in `./scenarios` or among the installed ones.
+
+    Raises UnknownName with the nearest names, UsageError where there is no such file, or where two different files have
+    one name.
     """
-    if "/" in name or name.startswith(".") or name.endswith(SUFFIXES):
-        if Path(name).is_file():
-            return Path(name)
-        what = f"{name} is a folder" if Path(name).is_dir() else f"there is no file {name}"
-        raise UsageError(f"{what}.", todo="Give the path of a scenario's file, or a name of `labctl list`.")
-    known = everything(folder)
+    known = {} if all(map(_is_path, names)) else everything(folder)
+    first: dict[str, Path] = {}
+    files = [_at(name) if _is_path(name) else _named(name, known) for name in names]
+    for file in files:
+        demand_one(file.stem, first.setdefault(file.stem, file), file)
+    return files
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.startswith(".") or name.endswith(SUFFIXES)
+
+
+def _at(path: str) -> Path:
+    if Path(path).is_file():
+        return Path(path)
+    what = f"{path} is a folder" if Path(path).is_dir() else f"there is no file {path}"
+    raise UsageError(f"{what}.", todo="Give the path of a scenario's file, or a name of `labctl list`.")
+
+
+def _named(name: str, known: Mapping[str, Path]) -> Path:
     if name not in known:
         raise UnknownName("scenario", name, known)
     return known[name]
 
 
-def find_all(names: list[str], folder: Path = FOLDER) -> list[Path]:
-    """Return the files of several scenarios; raises as `find`, and where two different files have one name."""
-    files = [find(name, folder) for name in names]
-    first: dict[str, Path] = {}
-    for file in files:
-        _demand_one(file.stem, first.setdefault(file.stem, file), file)
-    return files
-
-
-def _demand_one(name: str, one: Path, other: Path) -> None:
+def demand_one(name: str, one: Path, other: Path) -> None:
+    """Raise UsageError where a name stands for two different files."""
     if not one.samefile(other):
         raise UsageError(
             f"two scenarios are called {name!r}: {one} and {other}.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from labctl import documents, placeholders
 from labctl.clients import Target
 from labctl.documents import Document
-from labctl.errors import Mistake, nearest
+from labctl.errors import Mistake, meant, nearest
 from labctl.stack import Stack
 
 NOT_JUDGED_YET: Mapping[documents.Path, str] = {
@@ -41,8 +41,8 @@ def placeholders_in(document: Document, hosts: Collection[str]) -> Iterator[Mist
         if name not in known:
             written = f"${{{name}}}"
             near = nearest(name, known)
-            meant = f"Did you mean ${{{near[0]}}}?" if near else "For a shell's variable write $$ in place of $."
-            yield document.mistake(path, f"{written} is not known here.", meant)
+            hint = f"Did you mean ${{{near[0]}}}?" if near else "For a shell's variable write $$ in place of $."
+            yield document.mistake(path, f"{written} is not known here.", hint)
 
 
 def target(document: Document, on: Stack) -> Iterator[Mistake]:
@@ -55,9 +55,8 @@ def target(document: Document, on: Stack) -> Iterator[Mistake]:
     settings = on.services.get(str(client.get("host"))) if client else None
     known = {*on.names(), *(settings.extra_hosts if settings else ()), "localhost"}
     if host not in known and not placeholders.PLACEHOLDER.fullmatch(host) and not _is_address(host):
-        near = nearest(host, known)
-        meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
-        yield document.mistake(("client", "target"), f"there is no host called {host!r} in this stack.", meant)
+        wrong = f"there is no host called {host!r} in this stack."
+        yield document.mistake(("client", "target"), wrong, meant(host, known))
 
 
 def _is_address(host: str) -> bool:

@@ -15,7 +15,6 @@ from labctl import image
 from labctl.abilities import ABILITIES, missing
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers, ContainerSpec
-from labctl.engine.translate import translated
 from labctl.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 
 SANDBOX_LIFE = "60"
@@ -46,7 +45,6 @@ class Diagnosis:
     image: image.Image | None
     abilities: tuple[Ability, ...]  # empty without an image, for there is nothing to try them with
     left: Leftovers
-    volumes: tuple[str, ...]
     dead: frozenset[str]  # the sessions among what is left in which nothing runs any more
 
 
@@ -55,8 +53,6 @@ def examine(connection: Connection, environment: Mapping[str, str] = os.environ)
     containers = Containers(connection)
     left = look(containers, SESSION)
     built = image.find(connection, environment=environment)
-    with translated("list the volumes"):
-        volumes = connection.api.volumes(filters={"label": [SESSION]})["Volumes"] or []
     return Diagnosis(
         facts=connection.facts(),
         address=connection.address,
@@ -64,7 +60,6 @@ def examine(connection: Connection, environment: Mapping[str, str] = os.environ)
         image=built,
         abilities=() if built is None else tuple(try_abilities(connection, environment)),
         left=left,
-        volumes=tuple(volume["Name"] for volume in volumes),
         dead=frozenset(dead_sessions(containers)),
     )
 

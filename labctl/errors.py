@@ -171,6 +171,13 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(name, list(known), n=2, cutoff=0.6)
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the hint that goes with an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    near = nearest(name, known)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."
+
+
 def indented(text: str, by: str = "  ") -> str:
     """Return `text` with every line moved to the right, for quoting output inside a message."""
     return "\n".join(by + line for line in text.rstrip().splitlines())

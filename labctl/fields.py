@@ -13,7 +13,7 @@ import re2
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from labctl.clients import Target
-from labctl.errors import nearest
+from labctl.errors import meant, nearest
 
 LAST_PORT = 65535
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -34,9 +34,7 @@ def one_of(kind: str, name: str, known: Collection[str]) -> str:
     """Return the name; raises ValueError with the nearest known ones where it is not among them."""
     if name in known:
         return name
-    near = nearest(name, known)
-    meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
-    raise ValueError(f"there is no {kind} called {name!r}. {meant}")
+    raise ValueError(f"there is no {kind} called {name!r}. {meant(name, known)}")
 
 
 def _host(name: str, info: pydantic.ValidationInfo) -> str:
@@ -111,8 +109,8 @@ def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
     for name, value in sysctls.items():
         if name not in SYSCTLS:
             near = nearest(name, SYSCTLS)
-            meant = f"did you mean {near[0]}?" if near else f"these may: {', '.join(sorted(SYSCTLS))}"
-            raise ValueError(f"the sysctl {name} may not be set here; {meant}")
+            hint = f"did you mean {near[0]}?" if near else f"these may: {', '.join(sorted(SYSCTLS))}"
+            raise ValueError(f"the sysctl {name} may not be set here; {hint}")
         if not re.fullmatch(r"-?\d+( -?\d+)*", value):
             raise ValueError(f"the sysctl {name} takes a number, not {value!r}")
     return sysctls
@@ -144,8 +142,8 @@ def _listener(value: str) -> str:
 def _errno(value: str) -> str:
     if value not in errno.errorcode.values():
         near = nearest(value.upper(), errno.errorcode.values())
-        meant = f"did you mean {' or '.join(near)}?" if near else "such as ECONNREFUSED, see errno(3)"
-        raise ValueError(f"is no errno; {meant}")
+        hint = f"did you mean {' or '.join(near)}?" if near else "such as ECONNREFUSED, see errno(3)"
+        raise ValueError(f"is no errno; {hint}")
     return value
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import tarfile
 import tempfile
 import time
@@ -39,8 +38,6 @@ from labctl.progress import Progress
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""
-PARENT = re.compile(r"^ARG ([A-Z]+)=([a-z]+)$", re.MULTILINE)
-"""The line of a Dockerfile that names a folder which it stands on, or copies from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +83,8 @@ class Image:
 
 def layers(name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> tuple[Layer, ...]:
     """Return the layers of an image, each after those that it stands on, as the files say now."""
-    folder = places.images()[name]
-    named = PARENT.findall((folder / "Dockerfile").read_text())
-    chains = {argument: layers(places.image_of(parent), environment) for argument, parent in named}
-    files = {path: file for path, file in _folder(folder).items() if not path.endswith(".in")}
+    chains = {argument: layers(parent, environment) for argument, parent in places.parents(name).items()}
+    files = {path: file for path, file in _folder(places.images()[name]).items() if not path.endswith(".in")}
     if name == OWN_IMAGE:
         files |= {
             f"labctl/{path}": file

@@ -11,7 +11,7 @@ from labctl.errors import AgentRefused, DeadlineExceeded, LabError, NotInPlace, 
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
-from labctl.pod import VERBS, Pod
+from labctl.pod import VERBS, Pod, demand
 from labctl.session import Session
 from labctl.waiting import poll
 
@@ -57,7 +57,7 @@ class Lab:
         with self._journal.timed(f"{step.verb.replace('_', ' ')} {step.service}", DOCKER):
             answer = getattr(self.pod(step.service), step.verb)(**step.arguments)
         if isinstance(answer, Ran):
-            _demand(step.service, step.arguments["argv"], answer, 0)
+            demand(step.service, step.arguments["argv"], answer, 0)
         return answer
 
     def ask(self, step: Ask) -> Any:
@@ -71,7 +71,7 @@ class Lab:
         answer = program.ask(step.do, patience, **arguments)
         if step.do == "run":
             ran = Ran(**answer)
-            _demand(step.host, arguments["argv"], ran, step.exits)
+            demand(step.host, arguments["argv"], ran, step.exits)
             return ran
         if step.do == "hold" and answer["failures"]:
             raise AgentRefused(step.host, f"open {arguments['count']} connections", answer["failures"][0])
@@ -156,12 +156,6 @@ class Lab:
         if until.exits is not None and pod.exit() != Exit(until.exits):
             return False
         return until.run is None or self.tool(pod.host, argv(until.run), PROOF_WITHIN).exit_code == 0
-
-
-def _demand(host: str, command: list[str], ran: Ran, exits: int | None) -> None:
-    """Raise AgentRefused where a command did not exit as it should; None takes any exit."""
-    if exits is not None and ran.exit_code != exits:
-        raise AgentRefused(host, f"run `{shlex.join(command)}`", f"exit {ran.exit_code}. {ran.output.strip()}")
 
 
 def _summary(step: Ask) -> str:

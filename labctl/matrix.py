@@ -13,13 +13,12 @@ from typing import Protocol
 
 from labctl.errors import LabctlError
 from labctl.journal import Event, Listener
-from labctl.model import Result, Verdict
+from labctl.model import WRONG, Result
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.sweep import SESSION, sweep
 
-WRONG = (Verdict.FAILED, Verdict.INCONCLUSIVE)
 SETTLED_WITHIN = 20.0  # seconds for the runs that were cut off to end
 
 

@@ -62,6 +62,9 @@ class Verdict(StrEnum):
         return {Verdict.PASSED: 0, Verdict.FAILED: 1}.get(self, 3)
 
 
+WRONG = (Verdict.FAILED, Verdict.INCONCLUSIVE)  # what asks for somebody's attention, the worse first
+
+
 class Phase(StrEnum):
     """The four parts of a run, in their order."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 OWN_IMAGE = "labctl"  # what every host runs, and what the names of all our images begin with
 RUNS = Path(".labctl", "runs")  # below the folder that labctl is called in
+PARENT = re.compile(r"^ARG ([A-Z]+)=([a-z]+)$", re.MULTILINE)  # in a Dockerfile: a folder beside its own
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -46,8 +48,13 @@ def images() -> dict[str, Path]:
 
 def with_agent() -> list[str]:
     """Return the images that a host's sandbox can run: labctl's first, and those that copy its programs from it."""
-    copies = [name for name, folder in images().items() if f"={OWN_IMAGE}\n" in (folder / "Dockerfile").read_text()]
-    return [OWN_IMAGE, *copies]
+    return [OWN_IMAGE, *(name for name in images() if OWN_IMAGE in parents(name).values())]
+
+
+def parents(image: str) -> dict[str, str]:
+    """Return the images that one stands on, or copies from, by the arguments of its Dockerfile that name them."""
+    named = PARENT.findall((images()[image] / "Dockerfile").read_text())
+    return {argument: image_of(folder) for argument, folder in named}
 
 
 def image_of(folder: str) -> str:

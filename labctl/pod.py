@@ -6,8 +6,9 @@ What actions ask of the engine about a host (`actions.Call`) are the methods nam
 from __future__ import annotations
 
 import itertools
+import shlex
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl import specs
@@ -93,8 +94,7 @@ class Pod:
     def demand(self, *argv: str) -> Ran:
         """Run a command with the host's tools that must exit 0; raises AgentRefused where it does not."""
         ran = Ran(**self.agent.ask("run", ANSWERS + 1, argv=argv, timeout=ANSWERS))
-        if ran.exit_code != 0:
-            raise AgentRefused(self.host, f"run `{' '.join(argv)}`", f"exit {ran.exit_code}. {ran.output.strip()}")
+        demand(self.host, argv, ran, 0)
         return ran
 
     def begin_service(self) -> None:
@@ -286,3 +286,9 @@ class Pod:
         output = Output(container)
         self.outputs.append(output)
         stream.listen(lambda _, printed: output.add(printed), lambda: None)
+
+
+def demand(host: str, argv: Sequence[str], ran: Ran, exits: int | None) -> None:
+    """Raise AgentRefused where a command did not exit as it should; None takes any exit."""
+    if exits is not None and ran.exit_code != exits:
+        raise AgentRefused(host, f"run `{shlex.join(argv)}`", f"exit {ran.exit_code}. {ran.output.strip()}")

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.errors import LabctlError, UnknownName, UsageError
+from labctl.catalogue import SUFFIXES, demand_one, is_stack
+from labctl.errors import LabctlError, UnknownName
 
 if TYPE_CHECKING:
     from labctl.model import Result
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FOLDERS = "labctl_scenarios"  # the ini option
 USUAL_FOLDER = "scenarios"
-YAML = (".yaml", ".yml")
 KEY = re.compile(r"""^["']?(\w+)["']?\s*:""", re.MULTILINE)  # at the top of a YAML file
 OF_SCENARIOS = {"cause", "stack", "client", "trigger", "fault", "expect", "diagnose", "fix", "recover"}
 
@@ -66,10 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
     """Take a YAML file that is a scenario: it lies where scenarios lie, or is named itself, and is no stack."""
-    if file_path.suffix not in YAML:
+    if file_path.suffix not in SUFFIXES:
         return None
     named = parent.session.isinitpath(file_path) or _among_scenarios(file_path, parent.session)
-    if not named or "services" in _keys(file_path):
+    if not named or is_stack(file_path):
         return None
     return ScenarioFile.from_parent(parent, path=file_path)
 
@@ -92,7 +92,7 @@ def _among_scenarios(file: Path, session: pytest.Session) -> bool:
 
 @cache
 def _holds_scenarios(folder: Path) -> bool:
-    files = (file for file in folder.rglob("*") if file.suffix in YAML)
+    files = (file for file in folder.rglob("*") if file.suffix in SUFFIXES)
     return any(len(_keys(file) & OF_SCENARIOS) > 1 for file in files)
 
 
@@ -122,9 +122,8 @@ class ScenarioFile(pytest.File):
 
         here = Path.cwd()
         loaded = load(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
-        first = self.config.stash[LAB].places.setdefault(loaded.scenario.name, loaded.file)
-        if first != loaded.file:
-            raise UsageError(f"two scenarios are called {loaded.scenario.name!r}: {first} and {loaded.file}.")
+        name = loaded.scenario.name
+        demand_one(name, self.config.stash[LAB].places.setdefault(name, loaded.file), loaded.file)
         return loaded
 
 

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from labctl import compose, documents
 from labctl.catalogue import is_stack
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName, nearest
+from labctl.errors import Mistake, Mistakes, UnknownName, meant
 from labctl.fields import Name, Written
 from labctl.places import images, installed
 from labctl.service import Service, by_name
@@ -130,10 +130,8 @@ def _strangers(document: Document, services: Collection[str], override: Any) -> 
     changed = override.get("services") if isinstance(override, dict) else None
     for name, service in changed.items() if isinstance(changed, dict) else ():
         if name not in services and not (isinstance(service, dict) and "image" in service):
-            near = nearest(name, services)
-            meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(services))}."
             wrong = f"there is no host called {name!r} to be changed."
-            yield document.mistake(("services", name), wrong, meant, at_key=True)
+            yield document.mistake(("services", name), wrong, meant(name, services), at_key=True)
 
 
 def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
@@ -152,10 +150,8 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
                     yield document.mistake(("services", name, key), wrong)
         for used in {**service.beyond.routes, **dict.fromkeys(service.beyond.routes.values())}:
             if used not in stack.services:
-                near = nearest(used, stack.services)
-                meant = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(stack.services))}."
                 wrong = f"there is no host called {used!r} in this stack."
-                yield document.mistake(("services", name, "x-labctl", "routes"), wrong, meant)
+                yield document.mistake(("services", name, "x-labctl", "routes"), wrong, meant(used, stack.services))
     if len({tuple(sorted(service.networks)) for service in stack.services.values()}) > 1 or any(
         len(service.networks) != 1 for service in stack.services.values()
     ):

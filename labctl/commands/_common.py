@@ -48,7 +48,7 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
             if client in known.broken_plugins:
                 raise UsageError(f"the client {client} cannot be used: {known.broken_plugins[client]}")
             raise UnknownName("client", client, known.names())
-    files = catalogue.find_all(list(names))
+    files = catalogue.find_all(names)
     loaded: list[Loaded] = []
     mistakes: list[Mistake] = []
     for file in files:

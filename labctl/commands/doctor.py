@@ -54,7 +54,7 @@ def left_over(found: Diagnosis) -> Iterator[str]:
     things = [
         *(f"container {name}" for name in found.left.containers.values()),
         *(f"network {name}" for name in found.left.networks.values()),
-        *(f"volume {name}" for name in found.volumes),
+        *(f"volume {name}" for name in found.left.volumes),
     ]
     if not things:
         yield "left over  nothing"

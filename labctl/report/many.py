@@ -15,12 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.journal import LEFT_OUT, PHASE, PHASE_ENDED, Event
-from labctl.model import Phase, Result, Verdict
+from labctl.model import WRONG, Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
 from labctl.report.terminal import COLOURS, DOING
 
-WRONG = (Verdict.FAILED, Verdict.INCONCLUSIVE)
 REFRESHED = 4  # times a second
 
 
