@@ -12,9 +12,15 @@ also run inside the hosts, so they lean on the standard library (and each client
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
+    packets      captures, read into connections
+    counters     the kernel's own counters
+    sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
     documents    YAML files, with the line and column of everything in them
+    reproducible  text and times without what varies from run to run
+    record       the exact errors of a scenario, on file beside it
+    fingerprint  everything of a run that must be the same in the next
     actions      what can be done to a lab
     compose      a Compose document before it is read: refused, escaped, merged
     service      one service of a stack
@@ -36,17 +42,26 @@ also run inside the hosts, so they lean on the standard library (and each client
     journal      what happened, in order, on disk as it happens
     subnets      choosing a network's addresses
     wire         our side of the stream to a program inside a host
+    witness      what one host's kernel saw
     session      what all runs of one process share
     specs        the containers that a host is made of
     pod          one host: a sandbox and its service
     lab          a running stack
     deploy       bringing a stack up, and removing it
     judge        what was seen against what is expected
+    evidence     the kernels' own evidence of what clients saw
+    proof        whether the evidence proves the cause
+    diagnose     taking the diagnosis steps
     observe      looking at a lab as its client does
+    phases       the four phases of a run
+    dossier      what a run's folder holds for somebody else
     run          the run: observe, break, observe, wait, fix, observe, judge
     inside       a person in a running lab
     selection    which scenarios an expression takes
     matrix       many runs at once
+    result       result.json, read back
+    archive      plain files in one file, read where that may be anything
+    bundle       a run as one archive
     report       what a person reads
     pytest_plugin  scenarios as tests of pytest
     commands     the command line's commands, one a file

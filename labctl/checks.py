@@ -13,8 +13,6 @@ from labctl.errors import Mistake, meant, nearest
 from labctl.stack import Stack
 
 NOT_JUDGED_YET: Mapping[documents.Path, str] = {
-    ("expect", "packets"): "packets are not judged yet",
-    ("expect", "counters"): "counters are not judged yet",
     ("client", "connection"): "connections kept over phases are not supported yet",
 }
 

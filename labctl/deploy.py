@@ -18,15 +18,19 @@ from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import Stack
 from labctl.sweep import RUN, SCENARIO, sweep
+from labctl.witness import Limits, Witness, prepare
 
 MOST_SUBNETS = 50  # tries before the pool is called exhausted
 
 
 @contextmanager
-def deployed(stack: Stack, scenario: str, client: str, session: Session, journal: Journal) -> Iterator[Lab]:
+def deployed(
+    stack: Stack, scenario: str, client: str, session: Session, journal: Journal, captures: Limits | None = None
+) -> Iterator[Lab]:
     """Bring a stack up; at the end, whatever the reason, remove all of it.
 
-    `client` is the host that tries are made from. Raises EngineError and LabError.
+    `client` is the host that tries are made from. Where there are `captures`, every host's packets are captured from
+    its beginning on. Raises EngineError and LabError.
     """
     run = secrets.token_hex(4)
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
@@ -37,11 +41,13 @@ def deployed(stack: Stack, scenario: str, client: str, session: Session, journal
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
         addresses = _addresses(stack, subnet)
         pods = {
-            host: Pod(host, service, place, session)
+            host: Pod(host, service, place, session, _witness(host, journal, captures))
             for host, service in stack.services.items()
             for place in [_place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes)]
         }
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
+        if captures is not None:
+            workers.submit(prepare)  # most of what follows is waiting for the engine
         for pod in pods.values():
             undo.callback(pod.close)
         with journal.timed("starting the sandboxes", DOCKER):
@@ -55,6 +61,10 @@ def deployed(stack: Stack, scenario: str, client: str, session: Session, journal
                     pod.clients_ready(SANDBOX_STARTS)
         values = {address_of(host): address for host, address in addresses.items()}
         yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
+
+
+def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
+    return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
 
 
 def _begin(pod: Pod, pods: Mapping[str, Pod], client: str) -> None:

@@ -188,14 +188,15 @@ def _mistake(model: type[M], document: Document, error: Any, tags: Mapping[str, 
     message = WORDS.get(kind, message)
     if kind == "missing":
         return document.mistake(path, f"the key {error['loc'][-1]!r} is missing.")
+    at_key = error["loc"][-1:] == ("[key]",)
     if kind == "value_error" and message.startswith("there is no "):
-        return document.mistake(path, message)
+        return document.mistake(path, message, at_key=at_key)
     shown = error.get("input")
     choices = QUOTED.findall(error["ctx"]["expected"]) if kind in ("enum", "literal_error") else []
     near = nearest(str(shown), choices)
     meant = f"Did you mean {near[0]!r}?" if near else ""
     wrong = f"{quoted(shown)}: {message}" if isinstance(shown, str | int | float | bool) else message
-    return document.mistake(path, wrong, meant)
+    return document.mistake(path, wrong, meant, at_key=at_key)
 
 
 def quoted(value: Any) -> str:

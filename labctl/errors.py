@@ -149,6 +149,7 @@ class AgentRefused(LabError):
         super().__init__(f"{host!r} could not {asked}: {why}")
         self.host = host
         self.asked = asked
+        self.why = why
 
 
 class NotInPlace(LabError):

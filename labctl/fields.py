@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import operator
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 import pydantic
@@ -156,6 +157,30 @@ def _command(value: Any) -> Any:
     return value
 
 
+AMOUNT = re.compile(r"(>=|<=|>|<|=|)\s*(\d{1,18})")
+COMPARED: dict[str, Callable[[int, int], bool]] = {
+    "": operator.eq,
+    "=": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
+
+def _amount(value: Any) -> Any:
+    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(written, str) or not AMOUNT.fullmatch(written.strip()):
+        raise ValueError("is no amount: a number, or one with >, >=, < or <= before it, such as >0")
+    return written.strip()
+
+
+def amounts_to(number: int, amount: str) -> bool:
+    """Tell whether a number is the amount that was written: 3, >0, <=10."""
+    found = AMOUNT.fullmatch(amount)
+    return found is not None and COMPARED[found[1]](number, int(found[2]))
+
+
 Duration = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -172,6 +197,7 @@ Sysctls = Annotated[dict[str, Text], AfterValidator(_allowed)]  # by their names
 Environment = dict[Annotated[str, AfterValidator(_variable)], Text]
 Listener = Annotated[str, AfterValidator(_listener)]  # address:port
 Errno = Annotated[str, AfterValidator(_errno)]
+Amount = Annotated[str, BeforeValidator(_amount)]  # of things that are counted, see `amounts_to`
 ExitCode = Annotated[int, Field(ge=0, le=255)]
 Command = Annotated[str | list[str], BeforeValidator(_command)]
 

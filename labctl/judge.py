@@ -42,7 +42,7 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
 
 def sentence(findings: Sequence[Finding]) -> str:
     """Say what among some findings did not hold: the clients of whom the same was claimed together."""
-    everyone = dict.fromkeys(finding.client for finding in findings)
+    everyone = dict.fromkeys(finding.about for finding in findings)
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
         if not finding.held:
@@ -53,8 +53,8 @@ def sentence(findings: Sequence[Finding]) -> str:
 def _clause(claim: str, findings: Sequence[Finding], everyone: int) -> str:
     if len(findings) == 1:
         [one] = findings
-        return f"{one.client} {claim}, but it {one.seen}" + (f" ({one.said})" if one.said else "")
-    who = f"all {everyone} clients" if len(findings) == everyone else _listed([one.client for one in findings], "and")
+        return f"{one.about} {claim}, but it {one.seen}" + (f" ({one.said})" if one.said else "")
+    who = f"all {everyone} clients" if len(findings) == everyone else _listed([one.about for one in findings], "and")
     seen = _listed(list(dict.fromkeys(one.seen for one in findings)), "or")
     return f"{who} {claim}, but they {seen}"
 

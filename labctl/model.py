@@ -62,6 +62,7 @@ class Verdict(StrEnum):
         return {Verdict.PASSED: 0, Verdict.FAILED: 1}.get(self, 3)
 
 
+UNRECORDED = "not recorded yet"  # what a result's record begins with, where its scenario has none
 WRONG = (Verdict.FAILED, Verdict.INCONCLUSIVE)  # what asks for somebody's attention, the worse first
 
 
@@ -77,6 +78,9 @@ class Phase(StrEnum):
     def broken(self) -> bool:
         """Whether the fault is in place during this phase."""
         return self in (Phase.FAULTED, Phase.UNFIXED)
+
+
+NOBODY = "nobody"  # in place of a host, where no host has an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +155,13 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judged statement about what a client saw: the claim, whether it held, what was seen, what the client said.
+    """One judged statement: about whom or what, the claim, whether it held, what was seen, what the client said.
 
-    Claim and sight are predicates: `should come to ok`, `came to refused`.
+    It is about a client, or about a piece of evidence. Claim and sight are predicates: `should come to ok`, `came to
+    refused`.
     """
 
-    client: str
+    about: str
     claim: str
     held: bool
     seen: str
@@ -177,12 +182,67 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet of a connection, put together from what the hosts on its way captured."""
+
+    at: float  # seconds since the connection's first packet
+    by: str  # the host that sent it
+    kind: str  # one of labctl.packets.KINDS
+    again: bool  # a retransmission: the same was sent before
+    reached: str  # the last host that it was seen at; its sender where it was seen nowhere else
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One attempt to connect, as the wire saw it."""
+
+    client: str  # the host that began it
+    client_port: int
+    server: str  # the host that has the address it went to; NOBODY where none has
+    port: int
+    packets: tuple[Packet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listener, as inet_diag tells of it (sock_diag(7)): its backlog limit, and how many wait to be accepted."""
+
+    address: str
+    port: int
+    backlog: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one host's kernel knew during one observation."""
+
+    counters: Mapping[str, int]  # by how much each moved, named as nstat(8) names it; those that did not are left out
+    listeners: tuple[Listening, ...] = ()  # when the clients began to try
+    sockets: Mapping[str, int] = field(default_factory=dict)  # how many were in which TCP state then
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the kernels of all hosts saw of one observation."""
+
+    client: str = ""  # the host that tried
+    connections: tuple[Connection, ...] = ()  # those that it opened
+    hosts: Mapping[str, Look] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)  # packets that each of the fault's own rules took
+    expected: tuple[Packet, ...] | None = None  # what each connection should show; their times mean nothing
+    findings: tuple[Finding, ...] = ()
+    flaws: tuple[str, ...] = ()  # why it cannot be trusted
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What every client saw at one moment of a phase, and how each compares with what was expected of it."""
 
     at: float
     tries: tuple[Try, ...]
     findings: tuple[Finding, ...]
+    evidence: Evidence | None = None  # of a phase's last observation
 
     @property
     def held(self) -> bool:
@@ -218,3 +278,7 @@ class Result:
     versions: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, Any] = field(default_factory=dict)  # logs and exits, by service
     folder: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)  # the lab's addresses, by the placeholders for them
+    timeout: float = 0.0  # the client's, in seconds, while it is broken
+    record: str = ""  # how the errors compare with the scenario's record
+    fingerprint: str = ""  # over everything that must be the same in every run of the scenario

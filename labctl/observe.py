@@ -1,4 +1,7 @@
-"""Looking at a lab as its client does: triggers replayed, all clients at once, each held against what is expected."""
+"""Looking at a lab as its client does: triggers replayed, all clients at once, each held against what is expected.
+
+Where the lab has witnesses, the kernels are looked at before and after.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,25 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from labctl import proof
 from labctl.actions import Action, Ask, Configure
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
+from labctl.diagnose import TOOL_TIMEOUT, diagnosed
 from labctl.errors import LabError, NoClient, UsageError
+from labctl.evidence import Seen, Witnesses
 from labctl.fields import Command, argv, typed
-from labctl.journal import LABCTL, LEFT_OUT, NOTE, PHASE, WAITING, Journal
-from labctl.judge import criteria, judge, sentence, unmet
+from labctl.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
+from labctl.judge import judge, sentence
 from labctl.lab import Lab
-from labctl.model import Diagnosis, Observation, Outcome, Phase, Try
+from labctl.model import Diagnosis, Evidence, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
-from labctl.scenario import DiagnosisStep, Scenario
+from labctl.scenario import Scenario
 
 BETWEEN = 0.2  # seconds between two observations of one phase
-AT_ONCE = 32  # tries, or diagnosis steps
+AT_ONCE = 32  # tries
 COMMAND = "run"  # the name of the client that is the scenario's own command
-TOOL_TIMEOUT = 10.0
 
 
 class Observer:
@@ -36,6 +41,7 @@ class Observer:
         self._settings: dict[str, Any] = {
             name: getattr(scenario.client, name) for name in ("target", "timeout", "environment", "retry")
         }
+        self.broken_timeout = self._timeout  # while the fault is in place
         self._chosen = chosen
         self._known: Mapping[str, Any] = {}
         if scenario.client.run is None:
@@ -46,6 +52,8 @@ class Observer:
             self._leave_out(pod.clients_broken())
             if not self._names():
                 raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
+        self._witnesses = Witnesses(lab, journal, scenario.client.host)
+        self._witnesses.demand(scenario.expect.counters)
         self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
         self.begin(Phase.HEALTHY, quietly=True)
 
@@ -63,6 +71,8 @@ class Observer:
         self.done: list[str] = []
         self.observations: list[Observation] = []
         self.diagnoses: list[Diagnosis] = []
+        self._seen: Seen | None = None
+        self._evidence: Evidence | None = None
         if not quietly:
             self._journal.note(PHASE, phase.value)
 
@@ -76,17 +86,41 @@ class Observer:
         """What in the last observation was not as expected, in a sentence."""
         return sentence(self.observations[-1].findings)
 
+    @property
+    def evidence(self) -> Evidence | None:
+        """What the kernels saw of the last observation; None where nobody watched."""
+        if self._evidence is None and self._seen is not None:
+            read = self._witnesses.evidence(self._seen)
+            if self.phase is Phase.FAULTED:
+                tried = len(self.observations[-1].tries)
+                read = proof.judged(read, self.scenario.expect, clients=tried)
+            self._evidence = read
+        return self._evidence
+
     def apply(self, actions: Sequence[Action]) -> None:
         """Apply a fault or a fix."""
         for action in actions:
             self.done.append(action.typed())
             self._apply(action)
+            if self.phase is Phase.FAULTED:
+                self._witnesses.know(action)
+            else:
+                self._witnesses.forget()
 
     def _apply(self, action: Action) -> None:
         self.lab.apply(action)
         for step in action.steps():
             if isinstance(step, Configure):
                 self._settings |= step.changes
+
+    @property
+    def _timeout(self) -> float:
+        """How long the client waits now, in seconds."""
+        return float(self._settings["timeout"])
+
+    def close(self) -> None:
+        """Look for the last time."""
+        self._witnesses.close()
 
     @property
     def target(self) -> str | None:
@@ -109,17 +143,12 @@ class Observer:
         for action in triggers:
             if action.after is None:
                 self._apply(action)
-        began = time.monotonic()
-        at = self._journal.now
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
-        try:
-            late = [pool.submit(self._late, action, began) for action in triggers if action.after is not None]
-            with self._journal.timed("trying to connect", WAITING):
-                tries = tuple(self._tries(pool))
-            for trigger in late:
-                trigger.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
+        with self._witnesses.watching() as seen:
+            at = self._journal.now
+            tries = self._tried()
+        self._seen, self._evidence = seen, None
+        if self.phase is Phase.FAULTED:
+            self.broken_timeout = self._timeout
         for host in {action.subject for action in triggers if action.kind == "hold"}:
             self.lab.carry_out(Ask(host, "release", of="clients"))
         expect = self.scenario.expect if self.phase.broken and not healed else None
@@ -127,6 +156,21 @@ class Observer:
         observation = Observation(at, tries, findings)
         self.observations.append(observation)
         return observation
+
+    def _tried(self) -> tuple[Try, ...]:
+        """Let every client try, and what triggers do meanwhile be done."""
+        began = time.monotonic()
+        late_ones = [action for action in self.scenario.trigger if action.after is not None]
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
+        try:
+            late = [pool.submit(self._late, action, began) for action in late_ones]
+            with self._journal.timed("trying to connect", WAITING):
+                tries = tuple(self._tries(pool))
+            for trigger in late:
+                trigger.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
+        return tries
 
     def observe_until(
         self, *, within: float, successes: int, healed: bool = False, hopeless: Callable[[], bool] = bool
@@ -173,7 +217,7 @@ class Observer:
 
     def _try(self, client: str) -> Try:
         retry = self._settings["retry"]
-        timeout = float(self._settings["timeout"])
+        timeout = self._timeout
         program = self.lab.pod(self.scenario.client.host).clients
         if program is None:
             raise LabError(f"{self.scenario.client.host!r} runs no clients.")
@@ -194,7 +238,7 @@ class Observer:
 
     def _command(self) -> Try:
         command = self.scenario.client.run or ""
-        timeout = float(self._settings["timeout"])
+        timeout = self._timeout
         ran = self.lab.execute(self.scenario.client.host, argv(command), timeout, self._settings["environment"])
         number = errno_in(ran.output) if ran.exit_code else None
         outcome = _came_to(ran.exit_code, number)
@@ -212,33 +256,15 @@ class Observer:
         )
 
     def diagnose(self) -> None:
-        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then.
-
-        Steps only look, so they are taken all at once.
-        """
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="diagnose") as pool:
-            self.diagnoses += pool.map(self._diagnose, self.scenario.diagnose)
-
-    def _diagnose(self, step: DiagnosisStep) -> Diagnosis:
-        if step.log is not None:
-            host, command, code = step.log, f"docker compose logs {step.log}", None
-            output = self.lab.pod(step.log).log()
-        else:
-            host = step.host or self.scenario.client.host
-            command_line = self.filled(step.run or "")
-            command = typed(command_line)
-            with self._journal.timed(f"{command} on {host}", LABCTL):
-                if step.place == "tools":
-                    ran = self.lab.tool(host, argv(command_line), TOOL_TIMEOUT)
-                else:
-                    ran = self.lab.execute(host, argv(command_line), TOOL_TIMEOUT)
-            output, code = ran.output, ran.exit_code
-        reasons = unmet(step, output, code)
-        if self.phase.broken or not step.judges:
-            held, reason = not reasons, "; ".join(reasons)
-        else:
-            held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
-        return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
+        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then."""
+        self.diagnoses += diagnosed(
+            self.lab,
+            self.scenario.diagnose,
+            self.scenario.client.host,
+            self.filled,
+            self._journal,
+            broken=self.phase.broken,
+        )
 
 
 def _came_to(code: int | None, number: int | None) -> Outcome:

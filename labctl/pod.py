@@ -24,6 +24,7 @@ from labctl.session import Session
 from labctl.specs import Place
 from labctl.waiting import poll
 from labctl.wire import Program
+from labctl.witness import Witness
 
 VERBS = frozenset({
     *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
@@ -51,8 +52,11 @@ class Output:
 class Pod:
     """One host of a running stack; `service` is the id of the container that runs its service now."""
 
-    def __init__(self, host: str, settings: Service, place: Place, session: Session) -> None:
+    def __init__(
+        self, host: str, settings: Service, place: Place, session: Session, witness: Witness | None = None
+    ) -> None:
         self.host = host
+        self.witness = witness
         self.settings = settings
         self.place = place
         self.clients: Program | None = None
@@ -83,6 +87,8 @@ class Pod:
         self._agent = self._attach_program(self._sandbox, "agent")
         self._containers.start(self._sandbox)
         self._agent.ready(SANDBOX_STARTS)
+        if self.witness is not None:
+            self.witness.begin(self._agent)
         self._configure()
 
     def _configure(self) -> None:
@@ -193,6 +199,8 @@ class Pod:
 
     def reboot(self, *, sysctls: Mapping[str, str]) -> None:
         """Make the host anew at the same address: rules and routes that were added are lost."""
+        if self.witness is not None:
+            self.witness.look(self.agent)  # what it saw so far goes with it
         self._end_service()
         self.agent.close()
         self._containers.remove(self._sandbox)

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from labctl import __version__
+from labctl import __version__, dossier, record
 from labctl.abilities import ABILITIES, TRIES, missing
 from labctl.deploy import deployed
-from labctl.errors import AgentLost, LabctlError, LabError, NoClient
-from labctl.journal import NOTE, PHASE_ENDED, Journal, Listener, new_folder
+from labctl.errors import LabctlError, LabError, NoClient
+from labctl.fingerprint import fingerprint
+from labctl.journal import NOTE, Journal, Listener, new_folder
 from labctl.lab import Lab
-from labctl.model import Outcome, Phase, PhaseResult, Result, Verdict
+from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
+from labctl.phases import Ended, phases
 from labctl.places import RUNS
 from labctl.scenario import Loaded
 from labctl.session import Session
+from labctl.witness import Limits
 
-HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
-HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
+EVERYTHING = Limits()
+RERECORD = "If that is right, `labctl record {}` writes it down anew, and a review shows the change."
 Visit = Callable[[Observer, Verdict], None]
-
-
-class Ended(Exception):  # no error: the phase that decides
-    """The run is over: with this verdict, for this reason."""
-
-    def __init__(self, verdict: Verdict, reason: str, advice: str = "") -> None:
-        super().__init__(reason)
-        self.verdict = verdict
-        self.reason = reason
-        self.advice = advice
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to run: which clients (all where empty), where to keep the runs, who listens, how far to go, who looks in.
 
-    `visit` is called with the lab as it stands at the end, before it is removed.
+    `visit` is called with the lab as it stands at the end, before it is removed. Without `captures`, or `record`, the
+    kernels are not looked at, or the errors not compared with the scenario's record.
     """
 
     clients: tuple[str, ...] = ()
@@ -46,6 +43,19 @@ class Options:
     listeners: tuple[Listener, ...] = ()
     until: Phase = Phase.FIXED  # the last phase that is run
     visit: Visit | None = None
+    captures: Limits | None = EVERYTHING
+    record: bool = True
+
+
+@dataclass(slots=True)
+class Account:
+    """What is known of a run so far, however it goes on."""
+
+    phases: list[PhaseResult] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)  # of the clients
+    services: dict[str, Any] = field(default_factory=dict)  # outputs and exits
+    names: dict[str, str] = field(default_factory=dict)  # the lab's addresses, by their placeholders
+    timeout: float = 0.0  # the client's, in seconds, while it is broken
 
 
 def run(loaded: Loaded, session: Session, options: Options = Options()) -> Result:
@@ -55,31 +65,65 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     """
     scenario = loaded.scenario
     journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
-    phases: list[PhaseResult] = []
-    versions: dict[str, str] = {}
-    services: dict[str, object] = {}
+    account = Account()
+    dossier.begin(journal.folder, loaded)
     try:
-        with deployed(loaded.stack, scenario.name, scenario.client.host, session, journal) as lab:
-            try:
-                observer = Observer(lab, loaded.filled(lab.values), journal, options.clients)
-                versions |= observer.versions
-                _demand(lab, loaded, session)
-                for phase in _phases(observer, phases, journal):
-                    if phase is options.until:
-                        break
-                end = Ended(Verdict.PASSED, _as_claimed(options.until))
-            except NoClient as error:
-                end = Ended(Verdict.SKIPPED, error.what, error.todo)
-            except Ended as ended:
-                end = _attributed(ended, lab)
-            finally:
-                services |= _services(lab)
-            if options.visit is not None:
-                options.visit(observer, end.verdict)
+        with deployed(loaded.stack, scenario.name, scenario.client.host, session, journal, options.captures) as lab:
+            end = _in(lab, loaded, session, journal, options, account)
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:
             raise
         end = Ended(Verdict.INCONCLUSIVE, error.what, "\n".join(part for part in (error.means, error.todo) if part))
+    result = _concluded(loaded, options, journal, account, end, session)
+    journal.note(NOTE, f"verdict: {result.verdict}")
+    dossier.end(journal.folder, result)
+    journal.conclude(result)
+    return result
+
+
+def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: Options, account: Account) -> Ended:
+    """Run the phases in a lab that stands, and return how that ended."""
+    account.names |= lab.values
+    describe = functools.cache(partial(dossier.environment, journal.folder, lab, session))
+    try:
+        observer = Observer(lab, loaded.filled(lab.values), journal, options.clients)
+        account.versions |= observer.versions
+        _demand(lab, loaded, session)
+        end = _until(options.until, observer, journal, account, describe)
+        observer.close()
+    except NoClient as error:
+        end = Ended(Verdict.SKIPPED, error.what, error.todo)
+    except Ended as ended:
+        end = _attributed(ended, lab)
+    finally:
+        account.services |= _services(lab)
+        describe()
+    if options.visit is not None:
+        options.visit(observer, end.verdict)
+    return end
+
+
+def _until(last: Phase, observer: Observer, journal: Journal, account: Account, describe: Callable[[], None]) -> Ended:
+    """Run the phases up to the last that is asked for; what it ran on is described while the control waits."""
+    with ThreadPoolExecutor(1, thread_name_prefix="describe") as aside:
+        try:
+            for phase in phases(observer, account.phases, journal):
+                if phase is Phase.FAULTED:
+                    aside.submit(describe)
+                if phase is last:
+                    break
+        finally:
+            account.timeout = observer.broken_timeout
+    if last is Phase.FIXED:
+        return Ended(Verdict.PASSED, "broken as claimed, and mended by the fix")
+    return Ended(Verdict.PASSED, f"as claimed up to the {last} phase, where it was to end")
+
+
+def _concluded(
+    loaded: Loaded, options: Options, journal: Journal, account: Account, end: Ended, session: Session
+) -> Result:
+    """Return what the run came to, compared with the scenario's record."""
+    scenario = loaded.scenario
     result = Result(
         run=journal.folder.name,
         scenario=scenario.name,
@@ -89,14 +133,45 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
         reason=end.reason,
         advice=end.advice,
         seconds=journal.now,
-        phases=tuple(phases),
-        versions={"labctl": __version__, "image": session.image, **session.connection.versions, **versions},
-        services=services,
+        phases=tuple(account.phases),
+        versions={"labctl": __version__, "image": session.image, **session.connection.versions, **account.versions},
+        services=account.services,
         folder=str(journal.folder),
+        names=account.names,
+        timeout=account.timeout,
     )
-    journal.note(NOTE, f"verdict: {end.verdict}")
-    journal.conclude(result)
-    return result
+    if result.verdict is Verdict.PASSED and options.captures is None and _asks_for_evidence(loaded):
+        result = replace(
+            result,
+            verdict=Verdict.INCONCLUSIVE,
+            reason="the clients saw what was expected, but nobody looked at the evidence that the scenario names",
+        )
+    if options.record:
+        result = _compared(result, loaded)
+    return replace(result, fingerprint=fingerprint(result))
+
+
+def _asks_for_evidence(loaded: Loaded) -> bool:
+    expect = loaded.scenario.expect
+    return bool(expect.counters) or expect.packets is not None
+
+
+def _compared(result: Result, loaded: Loaded) -> Result:
+    """Return the result with how its errors compare with the scenario's record; where they differ, it failed."""
+    if result.verdict is not Verdict.PASSED:
+        return result
+    if loaded.record is None:
+        return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")
+    differences = record.differences(loaded.record, record.of(result))
+    if not differences:
+        return replace(result, record="as recorded")
+    return replace(
+        result,
+        verdict=Verdict.FAILED,
+        reason="broken and mended as claimed, but the errors are not those of the record",
+        advice="\n".join([*differences, RERECORD.format(result.scenario)]),
+        record="differs",
+    )
 
 
 def _attributed(ended: Ended, lab: Lab) -> Ended:
@@ -110,12 +185,6 @@ def _attributed(ended: Ended, lab: Lab) -> Ended:
     return Ended(ended.verdict, ended.reason, "\n".join(part for part in (ended.advice, lab.last_words()) if part))
 
 
-def _as_claimed(until: Phase) -> str:
-    if until is Phase.FIXED:
-        return "broken as claimed, and mended by the fix"
-    return f"as claimed up to the {until} phase, where it was to end"
-
-
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
@@ -125,95 +194,7 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 
 
-def _phases(observer: Observer, phases: list[PhaseResult], journal: Journal) -> Iterator[Phase]:
-    """Run the phases in order, each when it is asked for; the first that does not pass decides."""
-    scenario = observer.scenario
-
-    with _phase(Phase.HEALTHY, phases, journal, observer) as healthy:
-        healthy.observe_until(within=HEALTHY_WITHIN, successes=1, hopeless=healthy.lab.lost_a_service)
-        if not healthy.held:
-            raise Ended(
-                Verdict.INCONCLUSIVE, f"the stack was not healthy: {healthy.mismatch}", healthy.lab.last_words()
-            )
-        healthy.diagnose()
-    yield Phase.HEALTHY
-
-    with _phase(Phase.FAULTED, phases, journal, observer) as faulted:
-        faulted.apply(scenario.fault)
-        faulted.observe()
-        if not faulted.held:
-            raise Ended(
-                Verdict.FAILED,
-                f"the fault is in place, but {faulted.mismatch}",
-                "Either the expectation is wrong, or the fault does not do what the scenario says.",
-            )
-        faulted.diagnose()
-    yield Phase.FAULTED
-
-    with _phase(Phase.UNFIXED, phases, journal, observer) as unfixed:
-        if scenario.expect.heals:
-            unfixed.observe_until(within=scenario.expect.heals.within, successes=1, healed=True)
-            if not unfixed.held:
-                raise Ended(Verdict.FAILED, f"it should have healed by itself, but {unfixed.mismatch}")
-        else:
-            unfixed.observe_throughout(scenario.recover.within)
-            if not unfixed.held:
-                healed = any(one.outcome is Outcome.OK for one in unfixed.observations[-1].tries)
-                raise Ended(
-                    Verdict.FAILED,
-                    f"nothing was done but to wait, and yet {unfixed.mismatch}",
-                    HEALED if healed else "",
-                )
-            unfixed.diagnose()
-    yield Phase.UNFIXED
-
-    with _phase(Phase.FIXED, phases, journal, observer) as fixed:
-        try:
-            fixed.apply(scenario.fix)
-        except AgentLost:
-            raise
-        except LabctlError as error:
-            raise Ended(Verdict.FAILED, f"the fix cannot be applied: {error.what}", error.means) from error
-        fixed.observe_until(within=scenario.recover.within, successes=scenario.recover.successes)
-        if not fixed.held:
-            raise Ended(Verdict.FAILED, f"the fix does not mend it: {fixed.mismatch}")
-        fixed.diagnose()
-    yield Phase.FIXED
-
-
-class _phase:  # noqa: N801 - reads as a statement
-    """One phase: what happens in it is kept, however it ends; a diagnosis that tells wrongly decides the verdict."""
-
-    def __init__(self, phase: Phase, phases: list[PhaseResult], journal: Journal, observer: Observer) -> None:
-        self._phases, self._journal, self._observer, self._phase = phases, journal, observer, phase
-
-    def __enter__(self) -> Observer:
-        self._began = self._journal.now
-        self._observer.begin(self._phase)
-        return self._observer
-
-    def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
-        observer = self._observer
-        result = PhaseResult(
-            self._phase,
-            self._began,
-            self._journal.now,
-            done=tuple(observer.done),
-            observations=tuple(observer.observations),
-            diagnoses=tuple(observer.diagnoses),
-        )
-        self._phases.append(result)
-        self._journal.note(PHASE_ENDED, self._phase.value, result=result)  # saved before it is judged
-        wrong = next((step for step in observer.diagnoses if step.judged and not step.held), None)
-        if error is None and wrong is not None:
-            raise Ended(
-                Verdict.FAILED,
-                f"the diagnosis `{wrong.command}` does not tell the {self._phase} phase: {wrong.reason}",
-                "It must hold while the fault is in place, and not before or after.",
-            )
-
-
-def _services(lab: Lab) -> dict[str, object]:
+def _services(lab: Lab) -> dict[str, Any]:
     """Return each service's outputs and exits, of every container that ran it."""
     return {
         name: [{"log": output.text, "exit": lab.exit_of(output.container)} for output in pod.outputs]

@@ -22,6 +22,7 @@ from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName, nearest
 from labctl.fields import (
     HOSTS,
+    Amount,
     Command,
     Duration,
     Environment,
@@ -36,6 +37,9 @@ from labctl.fields import (
     one_of,
 )
 from labctl.model import Outcome, Stage
+from labctl.packets import KINDS
+from labctl.record import Record, file_of
+from labctl.record import read as read_record
 from labctl.stack import Stack
 
 CAUSES = {
@@ -85,7 +89,21 @@ def _known(kind: str, known: Collection[str]) -> AfterValidator:
 
 KnownCause = Annotated[str, _known("cause", CAUSES)]
 KnownAbility = Annotated[str, _known("ability", ABILITIES)]
+KnownPacket = Annotated[str, _known("kind of packet", KINDS)]
 KnownClient = Annotated[str, _known("client", clients.names())]
+
+
+def _counter(name: str, info: pydantic.ValidationInfo) -> str:
+    host, dot, counter = name.partition(".")
+    if not dot or not counter.isalnum():
+        raise ValueError("is no host and counter, such as server.ListenOverflows (nstat -az lists the counters)")
+    hosts = (info.context or {}).get(HOSTS)
+    if hosts is not None:
+        one_of("host", host, hosts)
+    return name
+
+
+CounterName = Annotated[str, AfterValidator(_counter)]  # of a host, as nstat(8) names it
 
 
 def _some(written: Any) -> Any:
@@ -118,8 +136,22 @@ class Heals(Written):
     within: Time
 
 
+class ExpectedPacket(Written):
+    """One packet of every connection that the clients try: who sends what, and how far it comes."""
+
+    by: Host = Field(alias="from")
+    kind: KnownPacket
+    reaches: Host | None = None  # the other end of the connection, unless something else is written
+    again: bool = False  # it must be sent more than once
+
+
 class Expect(Written):
-    """The exact error that the fault must cause."""
+    """The exact error that the fault must cause, and what the kernels witness of it.
+
+    `packets` is what each connection shows, each kind once, in the order in which the kinds first appear: SYN, SYN-ACK,
+    ICMP, and RST by others than the client always count, other kinds where they are named. None at all: `[]`.
+    `counters` says by how much a counter of a host moves while the clients try: `server.ListenOverflows: ">0"`.
+    """
 
     outcome: Outcome
     errno: Errno | None = None
@@ -128,8 +160,8 @@ class Expect(Written):
     after: Duration | None = None
     clients: dict[KnownClient, Outcome] = Field(default_factory=dict)
     heals: Heals | None = None
-    packets: SkipJsonSchema[Any] = None
-    counters: SkipJsonSchema[Any] = None
+    packets: tuple[ExpectedPacket, ...] | None = None
+    counters: dict[CounterName, Amount] = Field(default_factory=dict)
 
     @pydantic.field_validator("outcome")
     @classmethod
@@ -205,6 +237,7 @@ class Loaded:
     file: Path
     stack_file: Path
     document: Document = field(repr=False)
+    record: Record | None = field(repr=False, default=None)
 
     def filled(self, values: Mapping[str, str]) -> Scenario:
         """Return the scenario with these placeholders replaced: what was left open until the lab stood."""
@@ -212,13 +245,18 @@ class Loaded:
         return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: self.stack.services})
 
 
-def load(file: Path) -> Loaded:
-    """Read a scenario and its stack.
+def load(file: Path, *, recorded: bool = True) -> Loaded:
+    """Read a scenario, its stack and, where that is asked for, its record.
 
-    Raises Mistakes with everything that is wrong in either, UsageError where a file cannot be read.
+    Raises Mistakes with everything that is wrong in any of them, UsageError where a file cannot be read.
     """
     document = documents.read(file)
     mistakes = list(checks.alone(document))
+    record = None
+    try:
+        record = read_record(file_of(file)) if recorded else None
+    except Mistakes as error:
+        mistakes += error.mistakes
     stack_file, on = None, None
     try:
         stack_file, on = _stack(document, file)
@@ -235,7 +273,7 @@ def load(file: Path) -> Loaded:
         raise Mistakes([*mistakes, *error.mistakes]) from error
     if stack_file is None or on is None or mistakes:
         raise Mistakes(mistakes)
-    return Loaded(scenario, on, file, stack_file, document)
+    return Loaded(scenario, on, file, stack_file, document, record)
 
 
 def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:

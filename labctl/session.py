@@ -6,7 +6,8 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from labctl import image
 from labctl.engine.connection import Connection, connect
@@ -30,6 +31,7 @@ class Session:
     exits: Exits
     began: float  # seconds since 1970
     images: Mapping[str, str]  # tags of labctl's own images, by the names that stacks use
+    asked: dict[str, Any] = field(default_factory=dict)  # what is known of images, by their names: see `dossier`
 
     @property
     def image(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Self
@@ -85,6 +85,18 @@ class Proof:
     step: Ask | Call
 
 
+@dataclass(frozen=True, slots=True)
+class RuleCounter:
+    """How to read what a rule has taken: `count` is given what the two steps printed, and returns packets.
+
+    `identify` is carried out once, when the rule is in place: it prints what the kernel calls it.
+    """
+
+    listing: Ask
+    count: Callable[[str, str], int]
+    identify: Ask | None = None
+
+
 def _listed(arguments: Mapping[str, Any]) -> str:
     """Write a step's arguments in a line, those that say nothing left out."""
     shown = {key: shlex.join(value) if key == "argv" else value for key, value in arguments.items()}
@@ -136,6 +148,10 @@ class Action(Written):
     def proofs(self) -> Sequence[Proof]:
         """Return how to see that it took hold."""
         return ()
+
+    def counter(self) -> RuleCounter | None:
+        """Return how to read what it has taken, if it is a rule that counts."""
+        return None
 
     def typed(self) -> str:
         """Return it as the command or setting that a person would use."""

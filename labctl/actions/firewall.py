@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import pydantic
 
-from labctl.actions import Action, Proof, Step, shell, tool
+from labctl.actions import Action, Proof, RuleCounter, Step, shell, tool
 from labctl.fields import Host
 
 RULE = re.compile(r"(ip|ip6|inet) [a-z]\w* (input|output|forward) [^\n;]+")
+COUNTS = re.compile(r" -c (\d+) \d+")
 VERDICT = re.compile(r"\b(accept|drop|reject|return|queue|jump|goto)\b")
 
 
@@ -57,6 +60,14 @@ class Iptables(Action, key="iptables"):
     def proofs(self) -> Sequence[Proof]:
         there = tool(self.iptables, *self._argv("-C"), exits=0 if self.rule else 1)
         return [Proof(f"the rule is {'listed' if self.rule else 'gone'} on {self.iptables}", there)]
+
+    def counter(self) -> RuleCounter | None:
+        if self.rule is None:
+            return None
+        table, chain, _ = self._parts()
+        listing = tool(self.iptables, "iptables", "-w", *table, "-v", "-S", chain, exits=None)
+        # as it was inserted before all others, it is the first now
+        return RuleCounter(listing, _taken, identify=tool(self.iptables, "iptables", "-w", *table, "-S", chain, "1"))
 
     def typed(self) -> str:
         argv = self._argv("-I") if self.rule else self._argv("-D")
@@ -119,7 +130,26 @@ class Nft(Action, key="nft"):
             return [Proof(f"the rule is gone on {self.nft}", shell(self.nft, f"! {listed}"))]
         return [Proof(f"the rule is listed on {self.nft}", shell(self.nft, listed))]
 
+    def counter(self) -> RuleCounter | None:
+        if self.rule is None:
+            return None
+        listing = tool(self.nft, "nft", "-j", "list", "chain", *self._chain.split(), exits=None)
+        return RuleCounter(listing, partial(_counted, self._mark))
+
     def typed(self) -> str:
         if self.delete:
             return f"nft delete rule {self._chain} handle $HANDLE   # {self._written}"
         return f"nft insert rule {self._written}"
+
+
+def _taken(rule: str, listing: str) -> int:
+    """Return the packets that a rule took, by what `iptables -v -S` lists: it says `-c PACKETS BYTES` in each rule."""
+    counts = ((COUNTS.sub("", line, count=1), COUNTS.search(line)) for line in listing.splitlines())
+    return sum(int(count[1]) for written, count in counts if count and written.strip() == rule.strip())
+
+
+def _counted(mark: str, _: str, listing: str) -> int:
+    """Return the packets that a rule took, by what `nft -j list chain` lists (libnftables-json(5))."""
+    listed = json.loads(listing or '{"nftables": []}')["nftables"]
+    rules = (one["rule"] for one in listed if one.get("rule", {}).get("comment") == mark)
+    return sum(part["counter"]["packets"] for rule in rules for part in rule["expr"] if "counter" in part)

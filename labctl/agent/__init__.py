@@ -8,5 +8,7 @@ exits, and the kernel ends everything in its PID namespace with it (pid_namespac
     children.py   programs started and reaped
     sockets.py    what listens, read from /proc/net
     resolver.py   the lab's own names, and no others
+    capture.py    packets, as records of a pcap file
+    looks.py      what the kernel knows: packets, counters, sockets
     __main__.py   the requests it knows
 """

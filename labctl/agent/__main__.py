@@ -6,14 +6,42 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from labctl.agent.children import Children
 from labctl.agent.lines import Lines
+from labctl.agent.looks import Looks
 from labctl.agent.resolver import Resolver
 from labctl.agent.sockets import listeners
+
+Request = Mapping[str, Any]
+
+
+def _known() -> Mapping[str, Callable[[Request], Any]]:
+    """Return the requests that the agent knows, by their names."""
+    children, resolver, looks = Children(), Resolver(), Looks()
+
+    def run(request: Request) -> Any:
+        return children.run(request["argv"], float(request["timeout"]))
+
+    def resolve(request: Request) -> None:
+        resolver.know(request["names"])
+        resolver.serve()
+        # a bind mount, so it is written in place; the engine writes it anew with each connection to a network
+        Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+
+    def listening(_: Request) -> Any:
+        return listeners()
+
+    def capture(request: Request) -> None:
+        looks.begin(request["limits"])
+
+    def look(request: Request) -> Any:
+        return looks.look(request["questions"], last=bool(request["last"]))
+
+    return {"run": run, "resolve": resolve, "listeners": listening, "capture": capture, "look": look}
 
 
 def main() -> None:
@@ -32,24 +60,9 @@ def main() -> None:
     # pid_namespaces(7).
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     lines = Lines()
-    children = Children()
-    resolver = Resolver()
+    known = _known()
 
-    def run(request: Mapping[str, Any]) -> Any:
-        return children.run(request["argv"], float(request["timeout"]))
-
-    def resolve(request: Mapping[str, Any]) -> Any:
-        resolver.know(request["names"])
-        resolver.serve()
-        # a bind mount, so it is written in place; the engine writes it anew with each connection to a network
-        Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
-
-    def listening(_: Mapping[str, Any]) -> Any:
-        return listeners()
-
-    known = {"run": run, "resolve": resolve, "listeners": listening}
-
-    def answer(request: Mapping[str, Any]) -> None:
+    def answer(request: Request) -> None:
         number = request.get("id")
         try:
             do = known[request["do"]]

@@ -9,6 +9,7 @@ import click
 
 from labctl.commands import _complete
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
+from labctl.model import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,8 +35,8 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, quiet=quiet)
 
 
-def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[Loaded]:
-    """Load scenarios, and tell the mistakes of all of them at once.
+def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recorded: bool = True) -> list[Loaded]:
+    """Load scenarios and, where that is asked for, their records, and tell the mistakes of all of them at once.
 
     Raises UnknownName, UsageError or Mistakes.
     """
@@ -53,7 +54,7 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = ()) -> list[
     mistakes: list[Mistake] = []
     for file in files:
         try:
-            loaded.append(scenario.load(file))
+            loaded.append(scenario.load(file, recorded=recorded))
         except Mistakes as error:
             mistakes += error.mistakes
     if mistakes:
@@ -71,8 +72,12 @@ def tell_left_out() -> None:
             click.echo(f"labctl: left out: {kind} {name}, which cannot be imported ({' '.join(why.split())})", err=True)
 
 
-def exit_with(results: Sequence[Result]) -> int:
-    """Return the exit code for many results."""
+def exit_with(results: Sequence[Result], *, repeated: bool = False) -> int:
+    """Return the exit code for many results; of repeated ones nothing can be told where they are not alike."""
+    from labctl.report.repeats import alike
     from labctl.run import worst
 
-    return worst(results).exit_code
+    verdicts = [worst(results)]
+    if repeated and not alike(results):
+        verdicts.append(Verdict.INCONCLUSIVE)
+    return Verdict.overall(verdicts).exit_code

@@ -73,7 +73,7 @@ def command(
         _tell(out, planned, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
         if junit is not None:
             _write(junit, planned, results, cut_off)
-    return exit_with([one for one in results if one])
+    return exit_with([one for one in results if one], repeated=repeat > 1)
 
 
 def _demand_writable(junit: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""schema: the JSON Schema of a scenario file, for an editor."""
+"""schema: the JSON Schema of a scenario file, for an editor, or of a record."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ import click
 
 
 @click.command(epilog="Example: labctl schema > scenario.schema.json")
-def command() -> None:
-    """Print the JSON Schema of scenario files, made from the models and the actions there are."""
+@click.argument("file", type=click.Choice(["scenario", "record"]), default="scenario")
+def command(file: str) -> None:
+    """Print the JSON Schema of scenario files, made from the models and the actions there are, or that of records."""
+    click.echo(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema(file)}, indent=2))
+
+
+def _schema(file: str) -> dict[str, object]:
+    if file == "record":
+        from labctl.record import Record
+
+        return Record.model_json_schema()
     from labctl.scenario import Scenario
 
-    schema = Scenario.model_json_schema(by_alias=True)
-    click.echo(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
+    return Scenario.model_json_schema(by_alias=True)

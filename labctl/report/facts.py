@@ -26,6 +26,10 @@ def _facts(result: Result, stack: str) -> Iterator[tuple[str, str]]:
     yield "stack", stack
     yield "run", result.run
     yield "folder", result.folder
+    if result.record:
+        yield "record", result.record
+    if result.fingerprint:
+        yield "fingerprint", result.fingerprint
     for name, version in result.versions.items():
         yield name if name in WITH else f"version.{name}", version
     for phase in result.phases:

@@ -18,6 +18,7 @@ from labctl.journal import LEFT_OUT, PHASE, PHASE_ENDED, Event
 from labctl.model import WRONG, Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
+from labctl.report.repeats import repeats
 from labctl.report.terminal import COLOURS, DOING
 
 REFRESHED = 4  # times a second
@@ -146,7 +147,7 @@ def summary(
     overall = Verdict.overall(result.verdict for result in results)
     word = ("interrupted", "bold yellow") if cut_off else (overall.value, f"bold {COLOURS[overall]}")
     console.print(Text.assemble("\n", word, f": {counted(results)}, in {clock_time(seconds)}"), soft_wrap=True)
-    _repeats(console, results)
+    repeats(console, results)
     for result in sorted((one for one in results if one.verdict in WRONG), key=lambda one: WRONG.index(one.verdict)):
         shown = (f"  {result.verdict.value:<12}", COLOURS[result.verdict])
         reason = terminal.beginning(result.reason)
@@ -154,17 +155,3 @@ def summary(
         console.print(Text(f"{'':16}{result.folder}", style="dim"), soft_wrap=True)
     if unrun:
         console.print(Text(f"  {'not finished' if cut_off else 'not run':<12}  {', '.join(unrun)}"), soft_wrap=True)
-
-
-def _repeats(console: Console, results: Sequence[Result]) -> None:
-    """Print how often each scenario passed, where one ran more than once."""
-    runs: dict[str, list[Verdict]] = {}
-    for result in results:
-        runs.setdefault(result.scenario, []).append(result.verdict)
-    if all(len(verdicts) == 1 for verdicts in runs.values()):
-        return
-    for name, verdicts in runs.items():
-        overall = Verdict.overall(verdicts)
-        passed = f"{verdicts.count(Verdict.PASSED)} of {len(verdicts)} passed"
-        shown = overall.value if overall is Verdict.SKIPPED else passed
-        console.print(Text.assemble((f"  {shown:<16}", COLOURS[overall]), f"  {name}"), soft_wrap=True)

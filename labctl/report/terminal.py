@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
-from labctl.model import Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.model import UNRECORDED, Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.proof import WIRE
+from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, plain
 from labctl.scenario import Scenario
 
@@ -113,6 +115,7 @@ class _Phase:
             self._line(f"looked {len(result.observations)} times in {milliseconds(seconds)}; the last time:")
         for observation in result.observations[-1:]:
             self._observation(observation, brief=result.phase is Phase.UNFIXED)
+        self._evidence(result)
         for step in result.diagnoses:
             if result.phase is Phase.FAULTED or not step.held:
                 self._diagnosis(step)
@@ -120,13 +123,36 @@ class _Phase:
 
     def _observation(self, observation: Observation, *, brief: bool) -> None:
         for one in observation.tries:
-            wrong = [finding for finding in observation.findings if not finding.held and finding.client == one.client]
+            wrong = [finding for finding in observation.findings if not finding.held and finding.about == one.client]
             style = "red" if wrong else "green" if one.outcome == "ok" else "yellow"
             self._line(f"{one.client:<12} {told(one)}, after {milliseconds(one.seconds)}", style=style)
             if one.says and not brief:
                 self._line("  " + plain(one.says))
             for finding in wrong[:1]:  # where the outcome is another, so is the rest
                 self._line(f"  not as expected: it {plain(finding.claim)}", style="red")
+
+    def _evidence(self, result: PhaseResult) -> None:
+        """Show what the kernels saw: of the fault, and once it is mended."""
+        evidence = result.observations[-1].evidence if result.observations else None
+        if evidence is None or result.phase not in (Phase.FAULTED, Phase.FIXED):
+            return
+        for flaw in evidence.flaws:
+            self._line(plain(flaw), style="red")
+        wrong = [one for one in evidence.findings if not one.held]
+        ascii_only = not self.console.encoding.startswith("utf")
+        if evidence.expected is not None and any(one.about == WIRE for one in wrong):
+            self._line("on the wire there should be:", style="red")
+            server = evidence.connections[0].server if evidence.connections else "server"
+            self._lines(expected_ladder(evidence.expected, evidence.client, server, ascii=ascii_only))
+            self._line("and there was:", style="red")
+        self._lines(ladder(evidence.connections, evidence.client, ascii=ascii_only))
+        for rule, packets in evidence.rules.items():
+            self._line(f"{plain(rule)} took {packets} packet{'s' * (packets != 1)}")
+        for one in evidence.findings:
+            if one.about != WIRE:
+                self._line(f"{plain(one.about)} {one.seen}", style="" if one.held else "red")
+                if not one.held:
+                    self._line(f"  not as expected: it {plain(one.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:
         self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")
@@ -138,6 +164,10 @@ class _Phase:
             self._line(f"  … {len(lines) - MOST_LINES} more lines in result.json")
         if not step.held:
             self._line(plain(step.reason), style="red")
+
+    def _lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._line("  " + line)
 
     def _line(self, text: str, style: str = "") -> None:
         self.console.print(Text(f"{self.indent}  {text}", style=style, overflow="fold"), soft_wrap=True)
@@ -160,6 +190,8 @@ def further(console: Console, result: Result) -> None:
     """Print what is known beyond a run's reason, and where everything about it is."""
     if result.advice:
         console.print(Text("  " + plain(result.advice).replace("\n", "\n  ")), soft_wrap=True)
+    if result.record.startswith(UNRECORDED):
+        console.print(Text(f"  {plain(result.record)}"), soft_wrap=True)
     console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
 
 

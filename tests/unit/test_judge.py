@@ -26,7 +26,7 @@ def expect(**written: Any) -> Expect:
 def wrong(one: Try, expected: Expect | None) -> list[str]:
     """Return what is held against a try."""
     return [
-        f"{finding.client} {finding.claim}, it {finding.seen}" for finding in judge(one, expected) if not finding.held
+        f"{finding.about} {finding.claim}, it {finding.seen}" for finding in judge(one, expected) if not finding.held
     ]
 
 

@@ -1,0 +1,286 @@
+"""A run in one file, as evidence for somebody else: made, and checked where there is neither engine nor scenario.
+
+Whoever checks a bundle trusts nothing in it: it is read in memory, within bounds, and nothing of it is ever unpacked to
+disk. The sums in its manifest find what was damaged. What was changed together with its sum is found because the
+manifest, result.json, its fingerprint and the captured packets must tell one story. What was invented as a whole is not
+found: for that the archive's own SHA-256 goes by another way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl import __version__, archive
+from labctl import result as results
+from labctl.archive import MOST_BYTES, MOST_MEMBERS, Contents
+from labctl.errors import UsageError
+from labctl.model import Connection, PhaseResult, Result, Verdict
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+FORMAT = 1
+SUFFIX = ".labctl.tar.gz"
+MANIFEST = "manifest.json"
+PCAP = results.PCAP
+MOST_MANIFEST = 1 << 20  # bytes; a thousand files need a sixth of it
+MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.witness.MOST_PACKETS`
+MOST_TOLD = 200  # characters of how a connection went
+find_run = results.find_run  # whose folder `make` takes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the manifest says of one file."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a bundle says of itself, as it is written to its manifest.json."""
+
+    format: int
+    labctl: str  # the version that made the bundle
+    run: str
+    scenario: str
+    verdict: Verdict
+    fingerprint: str
+    made_from: str  # the run's folder, as the run itself named it
+    files: Mapping[str, Kept]  # every file but this one
+    missing: tuple[str, ...]  # what the run did not leave: one that failed early has no captures
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A bundle that was checked; each problem begins with the name of the file inside that has it."""
+
+    file: Path
+    sha256: str
+    manifest: Manifest | None
+    problems: tuple[str, ...]
+    result: Result | None = None
+
+
+def make(folder: Path, to: Path, *, overwrite: bool = False) -> Manifest:
+    """Pack a run's folder into one file, the same bytes for the same folder, and return what the bundle says of itself.
+
+    Raises UsageError where the folder has symbolic links, holds no whole run, or more than `verify` would read, and
+    where the file cannot be written, or is there already and must not be overwritten.
+    """
+    if to.is_dir() or (to.exists() and not overwrite):
+        what = "is a folder" if to.is_dir() else "is there already"
+        raise UsageError(f"{to} {what}.", todo="Name another file with `-o FILE`, or overwrite a file with `--force`.")
+    files = _read_all(results.ended(folder))
+    result = results.parse(files[results.NAME], str(folder / results.NAME))
+    kept = {name: Kept(_sha256(content), len(content)) for name, content in files.items()}
+    manifest = Manifest(FORMAT, __version__, *_told(result), kept, _missing(result, files))
+    described = (json.dumps(asdict(manifest), indent=2) + "\n").encode()
+    members = {f"{result.run}/{name}": content for name, content in {MANIFEST: described, **files}.items()}
+    if wrong := next(filter(None, map(archive.misnamed, members)), ""):
+        raise UsageError(f"{folder} cannot be bundled: its run is called {result.run!r}, and {wrong}.")
+    archive.write(to, members)
+    return manifest
+
+
+def _told(result: Result) -> tuple[str, str, Verdict, str, str]:
+    """Return what the manifest repeats of the result, in the order of its fields."""
+    return result.run, result.scenario, result.verdict, result.fingerprint, result.folder
+
+
+def _read_all(folder: Path) -> dict[str, bytes]:
+    try:
+        found = results.files(folder)
+        size = sum(path.stat().st_size + 2 * tarfile.BLOCKSIZE for path in found.values())
+        if len(found) < MOST_MEMBERS and size <= MOST_BYTES - MOST_MANIFEST:
+            return {name: path.read_bytes() for name, path in found.items()}
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    raise UsageError(
+        f"{folder} is too large for a bundle: {len(found)} files, {size >> 20} MiB.",
+        means=f"A bundle has at most {MOST_MEMBERS} files and {MOST_BYTES >> 20} MiB.",
+        todo="Run the scenario with fewer clients: `labctl run NAME --client C`.",
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _missing(result: Result, names: Iterable[str]) -> tuple[str, ...]:
+    """Return what a whole run leaves and is not among the names."""
+    from labctl.packets import HOST_ADDRESS
+
+    hosts = [name.removeprefix(HOST_ADDRESS) for name in result.names if name.startswith(HOST_ADDRESS)]
+    return tuple(sorted({*results.OPTIONAL, *(host + PCAP for host in hosts)}.difference(names)))
+
+
+def verify(file: Path) -> Verified:
+    """Find everything that is wrong with a bundle.
+
+    Raises UsageError where there is no such file, or it cannot be read.
+    """
+    return check(archive.read(file))
+
+
+def check(contents: Contents) -> Verified:
+    """Find everything that is wrong with what was read of a bundle."""
+    problems, manifest, result = list(contents.problems), None, None
+    members = {name: content for name, content in contents.members.items() if name != MANIFEST}
+    try:
+        manifest = _manifest(contents.members.get(MANIFEST))
+        problems += _damages(members, manifest)
+    except UsageError as error:
+        problems.append(error.what)
+    if results.NAME in members:
+        try:
+            result = results.parse(members[results.NAME], f"{results.NAME}:")
+            problems += _doctored(result, members)
+        except UsageError as error:
+            problems.append(error.what)
+    else:
+        problems.append(f"{results.NAME}: is missing")
+    if manifest and result:
+        problems += _disagreements(manifest, result, contents.top)
+    return Verified(contents.file, contents.sha256, manifest, tuple(dict.fromkeys(problems)), result)
+
+
+def _manifest(raw: bytes | None) -> Manifest:
+    """Read a manifest; raises UsageError where it is none."""
+    from pydantic import ValidationError
+
+    if raw is None:
+        raise UsageError(f"{MANIFEST}: is missing")
+    if len(raw) > MOST_MANIFEST:
+        raise UsageError(f"{MANIFEST}: is larger than {MOST_MANIFEST >> 20} MiB, and no manifest is")
+    try:
+        manifest = _adapter().validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise UsageError(f"{MANIFEST}: is no manifest: {results.first_mistake(error)}") from error
+    if manifest.format != FORMAT:
+        raise UsageError(f"{MANIFEST}: is of format {manifest.format}, and labctl {__version__} knows {FORMAT} only")
+    return manifest
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
+def _damages(members: Mapping[str, bytes], manifest: Manifest) -> Iterator[str]:
+    for name, kept in manifest.files.items():
+        if name not in members:
+            yield f"{name}: is missing"
+        elif len(members[name]) != kept.bytes:
+            yield f"{name}: has {len(members[name])} bytes, and {kept.bytes} in the manifest"
+        elif _sha256(members[name]) != kept.sha256:
+            yield f"{name}: has another SHA-256 than in the manifest"
+    for name in members:
+        if name not in manifest.files:
+            yield f"{name}: is not in the manifest"
+
+
+def _disagreements(manifest: Manifest, result: Result, top: str) -> Iterator[str]:
+    """Yield in what the manifest differs from what it is the manifest of."""
+    names = ("run", "scenario", "verdict", "fingerprint", "made_from", "missing")
+    said = [getattr(manifest, name) for name in names]
+    for name, one, other in zip(names, said, (*_told(result), _missing(result, manifest.files)), strict=True):
+        if one != other:
+            yield f"{MANIFEST}: says that {name} is {one}, and {results.NAME} that it is {other}"
+    if top != manifest.run:
+        yield f"{MANIFEST}: says that the run is {manifest.run}, and lies in the folder {top}"
+
+
+def _doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield what shows that somebody has changed the result, even with the sums of everything changed as well."""
+    from labctl.fingerprint import fingerprint
+
+    try:
+        computed = fingerprint(result)
+    except ValueError as error:
+        yield f"{results.NAME}: tells what no run does: {error}"
+    else:
+        if result.fingerprint != computed:
+            told = f"its fingerprint is {result.fingerprint}" if result.fingerprint else "has no fingerprint"
+            yield f"{results.NAME}: {told}, and that of what it tells is {computed}"
+    yield from contradictions(
+        result,
+        {name.removesuffix(PCAP): pcap for name, pcap in members.items() if name.endswith(PCAP)},
+    )
+
+
+def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
+    """Return which connections of a result the captures, by their hosts, do not show as it tells them.
+
+    Compared are the connections of each phase's last observation: the ports, the server, who sent which kinds of
+    packets. What was captured before and after that observation may add to a connection at either end. ARP requests
+    are left out: which connection they belong to depends on how far back one looks.
+    """
+    told = [(phase.phase, one) for phase in result.phases for one in _connections(phase)]
+    clients = list(dict.fromkeys(one.client for _, one in told))
+    if not pcaps or not clients:
+        return []
+    if len(clients) > 1:
+        return [f"{results.NAME}: tells of connections of {clients[0]} and {clients[1]}, and a run has one client"]
+    if sum(map(len, pcaps.values())) > MOST_CAPTURED:
+        return [
+            f"{clients[0]}{PCAP}: is with the other captures larger than {MOST_CAPTURED >> 20} MiB, and no run's are"
+        ]
+    try:
+        captured = _captured(result, pcaps, clients[0])
+    except UsageError as error:
+        return [error.what]
+    problems = []
+    for phase, one in told:
+        course, seen = _course(one), captured.get(_ends(one), ())
+        if not course or not any(course in whole for whole in seen):
+            there = "tells it otherwise" if seen else "knows of no such connection"
+            what = f"tells that {phase} had{course[:MOST_TOLD] or ' nothing'} on {_ends(one)}"
+            problems.append(f"{results.NAME}: {what}; {clients[0]}{PCAP} {there}")
+    return problems
+
+
+def _connections(phase: PhaseResult) -> tuple[Connection, ...]:
+    evidence = phase.observations[-1].evidence if phase.observations else None
+    return evidence.connections if evidence else ()
+
+
+def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[str, list[str]]:
+    """Return how the connections of the whole run went, by their ends; raises UsageError where that cannot be read."""
+    from labctl.packets import Captured, connections
+
+    captures = [Captured(host, pcap) for host, pcap in pcaps.items()]
+    for one in captures:
+        try:
+            connections([one], {}, client, math.inf, math.inf)  # nothing is as late, so only the file's head is read
+        except ValueError as error:
+            raise UsageError(f"{one.host}{PCAP}: is no capture of labctl's") from error
+    found: dict[str, list[str]] = {}
+    try:
+        for connection in connections(captures, result.names, client, 0, math.inf):
+            found.setdefault(_ends(connection), []).append(_course(connection))
+    except ValueError as error:
+        raise UsageError(f"{results.NAME}: names an address that is none: {error}") from error
+    return found
+
+
+def _ends(one: Connection) -> str:
+    return f"{one.client}:{one.client_port} to {one.server}:{one.port}"
+
+
+def _course(one: Connection) -> str:
+    """Write who sent what; each packet has a beginning and an end, so that a part of a course is found in the whole."""
+    from labctl.packets import ARP_REQUEST
+
+    return "".join(f" {packet.kind} by {packet.by}," for packet in one.packets if packet.kind != ARP_REQUEST)

@@ -1,0 +1,100 @@
+"""What a run's folder holds beside its journal, its captures and its result: what somebody else needs to judge it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from labctl import __version__
+from labctl.engine import images
+from labctl.errors import LabctlError
+from labctl.lab import Lab
+from labctl.model import Result
+from labctl.scenario import Loaded
+from labctl.session import Session
+from labctl.witness import ANSWERS
+
+SYSCTLS = r"^net\.(core\.somaxconn|ipv4\.(tcp_|ip_|icmp_|conf\.all\.))"  # for `sysctl -a -r`
+PACKAGES = "cat /usr/share/labctl/packages.txt; ls -d /opt/*/site/*.dist-info"
+INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version of a Python package that is unpacked
+
+
+def begin(folder: Path, loaded: Loaded) -> None:
+    """Write the scenario and the stack, as they were read."""
+    _write(folder / "scenario.json", loaded.scenario.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    _write(folder / "stack.json", loaded.stack.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def environment(folder: Path, lab: Lab, session: Session) -> None:
+    """Write what the run ran on: images and their packages, engine, kernel, every host's sysctls.
+
+    A host that is lost has none.
+    """
+    sandboxes = {pod.settings.tools: host for host, pod in lab.pods.items()}
+    with ThreadPoolExecutor() as pool:
+        sysctls = dict(zip(lab.pods, pool.map(partial(_sysctls, lab), lab.pods), strict=True))
+    known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
+    told = {"labctl": __version__, "engine": session.connection.versions, "images": known, "sysctls": sysctls}
+    _write(folder / "environment.json", told)
+
+
+def end(folder: Path, result: Result) -> None:
+    """Write the counters and the services' logs."""
+    counters = {
+        phase.phase.value: {host: look.counters for host, look in observation.evidence.hosts.items()}
+        for phase in result.phases
+        for observation in phase.observations
+        if observation.evidence
+    }
+    _write(folder / "counters.json", counters)
+    (folder / "logs").mkdir()
+    for service, outputs in result.services.items():
+        for number, output in enumerate(outputs, 1):
+            (folder / "logs" / f"{service}-{number}.log").write_text(output["log"])
+
+
+def _once(session: Session, image: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """Return what is known of an image, asked once in a session."""
+    if image not in session.asked:
+        session.asked[image] = ask(image)
+    known: dict[str, Any] = session.asked[image]
+    return known
+
+
+def _image(lab: Lab, host: str, session: Session, image: str) -> dict[str, Any]:
+    tag = session.images[image]
+    found = None
+    with suppress(LabctlError):
+        found = images.find(session.connection, tag)
+    debian, python = _packages(_printed(lab, host, ["sh", "-c", PACKAGES]))
+    return {"tag": tag, "id": found.id if found else "", "debian": debian, "python": python}
+
+
+def _packages(printed: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the Debian and the Python packages by name, with their versions."""
+    lines = printed.splitlines()
+    python = {found[1]: found[2] for found in map(INSTALLED.search, lines) if found}
+    debian = dict(line.split(" ", 1) for line in lines if " " in line)
+    return debian, python
+
+
+def _sysctls(lab: Lab, host: str) -> dict[str, str]:
+    lines = _printed(lab, host, ["sysctl", "-a", "-r", SYSCTLS]).splitlines()
+    return {name: " ".join(value.split()) for name, _, value in (line.partition(" = ") for line in lines)}
+
+
+def _printed(lab: Lab, host: str, command: list[str]) -> str:
+    try:
+        return lab.tool(host, command, ANSWERS).stdout
+    except LabctlError:
+        return ""
+
+
+def _write(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")

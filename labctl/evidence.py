@@ -1,0 +1,121 @@
+"""The kernels' own evidence of what clients saw: looked at before and after they try, then read.
+
+Every host of a lab is looked at, also those in between: where a packet got lost is told by who saw it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from labctl import counters, packets, sockets
+from labctl.actions import Action, Ask, RuleCounter
+from labctl.errors import LabctlError, LabError, UnknownName
+from labctl.journal import LABCTL, Journal
+from labctl.lab import Lab
+from labctl.model import Evidence, Look
+from labctl.witness import Glance
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A firewall rule of the fault: how it is written, how its packets are counted, and what the kernel calls it."""
+
+    typed: str
+    counter: RuleCounter
+    identity: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """One observation's evidence, which is complete once the observation is over."""
+
+    before: Mapping[str, Glance]
+    rules_before: Mapping[str, int]
+    after: Mapping[str, Glance] = field(default_factory=dict)
+    rules_after: Mapping[str, int] = field(default_factory=dict)
+
+
+class Witnesses:
+    """All of a lab's witnesses, and the counters of the fault's own rules."""
+
+    def __init__(self, lab: Lab, journal: Journal, client: str) -> None:
+        self._lab = lab
+        self._journal = journal
+        self._client = client
+        self._witnesses = {host: pod.witness for host, pod in lab.pods.items() if pod.witness is not None}
+        self._rules: list[Rule] = []
+
+    def demand(self, names: Collection[str]) -> None:
+        """See that the kernels have these counters, HOST.NAME each; raises LabError where one has not."""
+        glances = self._glances() if names and self._witnesses else {}
+        for host, _, counter in (name.partition(".") for name in names if glances):
+            try:
+                counters.demand(counter, glances[host].counters)
+            except UnknownName as error:
+                raise LabError(f"the kernel of {host} does not count {counter!r}.", todo=error.todo) from error
+
+    def know(self, action: Action) -> None:
+        """Count from now on what the rule of an action takes, if it is one that was just put in place."""
+        counter = action.counter()
+        if counter is not None and self._witnesses:
+            self._rules.append(Rule(action.typed(), counter, self._printed(counter.identify)))
+
+    def forget(self) -> None:
+        """Count no rules any more: the fix is about to remove them."""
+        self._rules.clear()
+
+    @contextmanager
+    def watching(self) -> Iterator[Seen | None]:
+        """Look before and after what is done meanwhile; nobody looks where the lab has no witnesses."""
+        if not self._witnesses:
+            yield None
+            return
+        seen = Seen(self._glances(), self._counted())
+        yield seen
+        seen.after = self._glances()
+        seen.rules_after = self._counted()
+
+    def evidence(self, seen: Seen) -> Evidence:
+        """Read what was seen."""
+        with self._journal.timed("reading the evidence", LABCTL):
+            hosts = {host: self._look(host, seen) for host in seen.after}
+            since, until = (glances[self._client].at for glances in (seen.before, seen.after))
+            captures = [one.captured for one in self._witnesses.values()]
+            return Evidence(
+                client=self._client,
+                connections=packets.connections(captures, self._lab.values, self._client, since, until),
+                hosts=hosts,
+                rules={name: after - seen.rules_before.get(name, 0) for name, after in seen.rules_after.items()},
+                flaws=self.flaws,
+            )
+
+    @property
+    def flaws(self) -> tuple[str, ...]:
+        """Why the captures cannot be trusted."""
+        return tuple(one.flaw for one in self._witnesses.values() if one.flaw)
+
+    def close(self) -> None:
+        """Take what was captured last, and end the captures; a host that is lost has nothing more to tell."""
+        if self._witnesses:
+            with suppress(LabctlError):
+                self._glances(last=True)
+
+    def _look(self, host: str, seen: Seen) -> Look:
+        before = seen.before[host]
+        listeners, others = sockets.read(before.answers)
+        return Look(counters.moved(before.counters, seen.after[host].counters), listeners, others)
+
+    def _glances(self, *, last: bool = False) -> dict[str, Glance]:
+        pods = self._lab.pods
+        with self._journal.timed("looking at the kernels", LABCTL), ThreadPoolExecutor(len(pods)) as pool:
+            glances = pool.map(lambda one: one[1].look(pods[one[0]].agent, last=last), self._witnesses.items())
+            return dict(zip(self._witnesses, glances, strict=True))
+
+    def _counted(self) -> dict[str, int]:
+        return {one.typed: one.counter.count(one.identity, self._printed(one.counter.listing)) for one in self._rules}
+
+    def _printed(self, step: Ask | None) -> str:
+        return "" if step is None else str(self._lab.carry_out(step).stdout)

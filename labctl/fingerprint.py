@@ -1,0 +1,92 @@
+"""A run's fingerprint: one line over everything that must be the same in every run of a scenario.
+
+Times, counts, versions and the client's ports are left out; `labctl.reproducible` replaces addresses and the like.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from typing import Any
+
+from labctl.documents import quoted
+from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
+from labctl.packets import shape
+from labctl.record import contrast, recorded
+from labctl.reproducible import text
+
+MISSING = object()  # in place of a value that only one of two has
+
+
+def fingerprint(result: Result) -> str:
+    """Return the SHA-256 of what is reproducible of a run, as `sha256:` and 64 hexadecimal digits."""
+    canonical = json.dumps(reproducible(result), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(canonical.encode(errors='backslashreplace')).hexdigest()}"
+
+
+def reproducible(result: Result) -> dict[str, Any]:
+    """Return what must be the same in every run of the scenario, as a value that is fit for JSON.
+
+    Of each phase: what the clients saw last, in the two phases without the fault only what they came to; how the
+    packets of the connections to each server went; what the diagnosis told; what was found in the evidence.
+    """
+    return {
+        "scenario": result.scenario,
+        "verdict": result.verdict.value,
+        "phases": {phase.phase.value: _phase(phase, result) for phase in result.phases},
+    }
+
+
+def _phase(phase: PhaseResult, result: Result) -> dict[str, Any]:
+    last = phase.observations[-1] if phase.observations else Observation(phase.ended, (), ())
+    evidence = last.evidence or Evidence()
+    found = {(one.about, text(one.claim, result.names), one.held) for one in evidence.findings}
+    return {
+        "clients": {one.client: _seen(one, phase, result) for one in last.tries},
+        "packets": _packets(evidence.connections),
+        "diagnoses": [[text(one.command, result.names), one.judged, one.held] for one in phase.diagnoses],
+        "evidence": {"findings": [list(one) for one in sorted(found)], "flawed": bool(evidence.flaws)},
+    }
+
+
+def _seen(one: Try, phase: PhaseResult, result: Result) -> Any:
+    if not phase.phase.broken:
+        return one.outcome.value
+    return recorded(one, result.names, result.timeout).model_dump(mode="json", exclude={"version"})
+
+
+def _packets(connections: Iterable[Connection]) -> dict[str, list[list[list[str]]]]:
+    """Return in which ways connections went, by the server's name and port: each way once, however many went it."""
+    ways: dict[str, set[tuple[tuple[str, str, str], ...]]] = {}
+    for one in connections:
+        ways.setdefault(f"{one.server}:{one.port}", set()).add(shape(one))
+    return {to: [[list(packet) for packet in way] for way in sorted(taken)] for to, taken in ways.items()}
+
+
+def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return the first path at which two values of `reproducible` differ, and both values, in a line; "" where none."""
+    path, here, there = _apart("", one, other)
+    if not path:
+        return ""
+    if isinstance(here, str) and isinstance(there, str):
+        here, there = contrast(here, there)
+    return f"{path}: {_shown(here)} in the one, {_shown(there)} in the other"
+
+
+def _apart(path: str, one: Any, other: Any) -> tuple[str, Any, Any]:
+    """Return the first path below this one at which two values differ, and both values; "" where there is none."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        parts = [(key, one.get(key, MISSING), other.get(key, MISSING)) for key in {**one, **other}]
+    elif isinstance(one, list) and isinstance(other, list):
+        pairs = enumerate(zip_longest(one, other, fillvalue=MISSING))
+        parts = [(str(number), here, there) for number, (here, there) in pairs]
+    else:
+        return ("", one, other) if one == other and type(one) is type(other) else (path, one, other)
+    inner = (_apart(f"{path}.{key}" if path else key, here, there) for key, here, there in parts)
+    return next((found for found in inner if found[0]), ("", one, other))
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is MISSING else quoted(value)

@@ -1,0 +1,186 @@
+"""The four phases of a run, in order; the first that does not pass decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
+
+from labctl import proof
+from labctl.errors import AgentLost, LabctlError
+from labctl.journal import PHASE_ENDED, Journal
+from labctl.judge import sentence
+from labctl.model import Outcome, Phase, PhaseResult, Verdict
+from labctl.observe import Observer
+
+HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
+HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
+
+
+class Ended(Exception):  # no error: the phase that decides
+    """The run is over: with this verdict, for this reason."""
+
+    def __init__(self, verdict: Verdict, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.reason = reason
+        self.advice = advice
+
+
+def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> Iterator[Phase]:
+    """Run the phases, each when it is asked for; what happened in them is in `results`, however they end.
+
+    Raises Ended where one does not pass.
+    """
+    scenario = observer.scenario
+
+    with _Phase(Phase.HEALTHY, results, journal, observer) as healthy:
+        healthy.observe_until(within=HEALTHY_WITHIN, successes=1, hopeless=healthy.lab.lost_a_service)
+        if not healthy.held:
+            raise Ended(
+                Verdict.INCONCLUSIVE, f"the stack was not healthy: {healthy.mismatch}", healthy.lab.last_words()
+            )
+        _demand_sight(healthy)
+        healthy.diagnose()
+    yield Phase.HEALTHY
+
+    with _Phase(Phase.FAULTED, results, journal, observer) as faulted:
+        faulted.apply(scenario.fault)
+        faulted.observe()
+        _demand_moved(faulted)
+        if not faulted.held:
+            raise Ended(
+                Verdict.FAILED,
+                f"the fault is in place, but {faulted.mismatch}",
+                "Either the expectation is wrong, or the fault does not do what the scenario says.",
+            )
+        _demand_proof(faulted)
+        faulted.diagnose()
+    yield Phase.FAULTED
+
+    with _Phase(Phase.UNFIXED, results, journal, observer) as unfixed:
+        if scenario.expect.heals:
+            unfixed.observe_until(within=scenario.expect.heals.within, successes=1, healed=True)
+            if not unfixed.held:
+                raise Ended(Verdict.FAILED, f"it should have healed by itself, but {unfixed.mismatch}")
+        else:
+            unfixed.observe_throughout(scenario.recover.within)
+            if not unfixed.held:
+                healed = any(one.outcome is Outcome.OK for one in unfixed.observations[-1].tries)
+                raise Ended(
+                    Verdict.FAILED,
+                    f"nothing was done but to wait, and yet {unfixed.mismatch}",
+                    HEALED if healed else "",
+                )
+            unfixed.diagnose()
+    yield Phase.UNFIXED
+
+    with _Phase(Phase.FIXED, results, journal, observer) as fixed:
+        try:
+            fixed.apply(scenario.fix)
+        except AgentLost:
+            raise
+        except LabctlError as error:
+            raise Ended(Verdict.FAILED, f"the fix cannot be applied: {error.what}", error.means) from error
+        fixed.observe_until(within=scenario.recover.within, successes=scenario.recover.successes)
+        if not fixed.held:
+            raise Ended(Verdict.FAILED, f"the fix does not mend it: {fixed.mismatch}")
+        fixed.diagnose()
+    yield Phase.FIXED
+
+
+def _demand_sight(healthy: Observer) -> None:
+    """See that the captures show what is known to have happened: the clients got through."""
+    evidence = healthy.evidence
+    if evidence is None or evidence.flaws or healthy.target is None:
+        return
+    seen = [packet for one in evidence.connections for packet in one.packets if packet.kind == "SYN-ACK"]
+    if not seen:
+        host = healthy.scenario.client.host
+        raise Ended(
+            Verdict.INCONCLUSIVE,
+            f"the capture on {host} is blind: every client got through, and it shows nothing of them",
+            "It listens on the wrong interface, or the clients go a way that no host of the lab sees.",
+        )
+    if not any(packet.reached != packet.by for packet in seen):
+        raise Ended(
+            Verdict.INCONCLUSIVE,
+            f"no packet was seen both where it was sent and where it came to: {seen[0].by} and "
+            f"{healthy.scenario.client.host} do not both capture",
+            "One of them listens on the wrong interface.",
+        )
+
+
+def _demand_moved(faulted: Observer) -> None:
+    """See that the fault moved what it should have moved; otherwise it proves nothing, whatever the clients saw."""
+    evidence = faulted.evidence
+    if evidence is None:
+        return
+    _demand_trust(faulted)
+    unmoved = proof.unmoved(evidence, faulted.scenario.expect)
+    if unmoved:
+        saw = f"The clients: {faulted.mismatch}." if not faulted.held else "The clients saw what was expected."
+        raise Ended(
+            Verdict.INCONCLUSIVE,
+            f"nothing shows that the fault took hold: {'; '.join(unmoved)}",
+            f"{saw} Either the fault does not do what the scenario says, or the evidence it names is not its own.",
+        )
+
+
+def _demand_proof(faulted: Observer) -> None:
+    """See that the evidence is as the scenario claims."""
+    if faulted.evidence is not None and not all(one.held for one in faulted.evidence.findings):
+        raise Ended(
+            Verdict.FAILED,
+            f"the clients saw what was expected, but not the kernels: {sentence(faulted.evidence.findings)}",
+            "Either the expectation is wrong, or the fault is another than the scenario says.",
+        )
+
+
+def _demand_trust(observer: Observer) -> None:
+    """Raise Ended where the captures cannot be trusted."""
+    flaws = observer.evidence.flaws if observer.evidence else ()
+    if flaws:
+        raise Ended(
+            Verdict.INCONCLUSIVE,
+            "; ".join(flaws),
+            "What is not there cannot be told from what was not captured.",
+        )
+
+
+class _Phase:
+    """One phase: what happens in it is kept, however it ends; a diagnosis that tells wrongly decides the verdict."""
+
+    def __init__(self, phase: Phase, results: list[PhaseResult], journal: Journal, observer: Observer) -> None:
+        self._results, self._journal, self._observer, self._phase = results, journal, observer, phase
+
+    def __enter__(self) -> Observer:
+        self._began = self._journal.now
+        self._observer.begin(self._phase)
+        return self._observer
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        observer = self._observer
+        observations = observer.observations
+        if observations:
+            observations = [*observations[:-1], replace(observations[-1], evidence=observer.evidence)]
+        result = PhaseResult(
+            self._phase,
+            self._began,
+            self._journal.now,
+            done=tuple(observer.done),
+            observations=tuple(observations),
+            diagnoses=tuple(observer.diagnoses),
+        )
+        self._results.append(result)
+        self._journal.note(PHASE_ENDED, self._phase.value, result=result)  # saved before it is judged
+        if error is not None:
+            return
+        _demand_trust(observer)
+        wrong = next((step for step in observer.diagnoses if step.judged and not step.held), None)
+        if wrong is not None:
+            raise Ended(
+                Verdict.FAILED,
+                f"the diagnosis `{wrong.command}` does not tell the {self._phase} phase: {wrong.reason}",
+                "It must hold while the fault is in place, and not before or after.",
+            )

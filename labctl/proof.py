@@ -1,0 +1,107 @@
+"""Whether the evidence proves the cause that a scenario names: packets, counters, the fault's own rules.
+
+What the culprit must have moved and did not is no wrong claim, but no proof: then nothing can be told. What moved, and
+otherwise than claimed, is a wrong claim.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from labctl import counters
+from labctl.fields import amounts_to
+from labctl.model import Connection, Evidence, Finding, Packet
+from labctl.packets import shape
+from labctl.scenario import Expect, ExpectedPacket
+
+WIRE = "the wire"  # what a finding about packets is about
+
+
+def expected(expect: Expect, client: str, server: str) -> tuple[Packet, ...] | None:
+    """Return what every connection should show, or None where nothing is said of it.
+
+    A packet goes to the other end, an ICMP error to the client, unless the scenario says where it got lost.
+    """
+    if expect.packets is None:
+        return None
+
+    def end(one: ExpectedPacket) -> str:
+        onwards = one.by == client and not one.kind.startswith(("ICMP", "ARP"))
+        return server if onwards else client
+
+    return tuple(Packet(0.0, one.by, one.kind, one.again, one.reaches or end(one)) for one in expect.packets)
+
+
+def unmoved(evidence: Evidence, expect: Expect) -> list[str]:
+    """Return what the fault should have moved and did not, each as a part of a sentence."""
+    parts = []
+    if evidence.rules and not any(evidence.rules.values()):
+        parts.append(f"no packet met {' or '.join(f'`{rule}`' for rule in evidence.rules)}")
+    parts += [
+        f"{one.about} {one.claim}, but it {one.seen}"
+        for one in _counters(evidence, expect)
+        if not one.held and not _amount(evidence, one.about)
+    ]
+    if expect.packets and not evidence.connections:
+        parts.append("no packet of the clients was captured")
+    return parts
+
+
+def judged(evidence: Evidence, expect: Expect, *, clients: int) -> Evidence:
+    """Return the evidence of one observation, in which so many clients tried, held against what is expected of it.
+
+    Where `expect.clients` names some that see something else, their connections may show something else too.
+    """
+    server = evidence.connections[0].server if evidence.connections else "server"
+    packets = expected(expect, evidence.client, server)
+    findings = list(_counters(evidence, expect))
+    if packets is not None:
+        alike = clients - len(expect.clients) if expect.clients else len(evidence.connections)
+        findings.append(_packets(evidence.connections, packets, alike))
+    return replace(evidence, expected=packets, findings=tuple(findings))
+
+
+def _counters(evidence: Evidence, expect: Expect) -> Iterator[Finding]:
+    for name, amount in expect.counters.items():
+        moved = _amount(evidence, name)
+        yield Finding(name, f"should move by {amount}", amounts_to(moved, amount), f"moved by {moved}")
+
+
+def _amount(evidence: Evidence, name: str) -> int:
+    host, _, counter = name.partition(".")
+    return counters.amount(counter, evidence.hosts[host].counters)
+
+
+def _packets(connections: Sequence[Connection], packets: Sequence[Packet], alike: int) -> Finding:
+    wrong = [one for one in connections if not _shows(one, packets)]
+    claim = f"should show, on every connection: {_written(_steps(packets))}"
+    if not wrong:
+        return Finding(WIRE, claim, held=True, seen="showed it")
+    seen = Counter(_written(_seen(one, packets)) for one in wrong)
+    [(most, times)] = seen.most_common(1)
+    held = len(connections) - len(wrong) >= alike
+    return Finding(WIRE, claim, held, f"showed on {times} of {len(connections)}: {most}")
+
+
+Shape = Sequence[tuple[str, str, str]]  # who sends, what, as far as where
+
+
+def _steps(packets: Sequence[Packet]) -> Shape:
+    return [(one.by, one.kind, one.reached) for one in packets]
+
+
+def _seen(connection: Connection, packets: Sequence[Packet]) -> Shape:
+    return list(shape(connection, also={one.kind for one in packets}))
+
+
+def _shows(connection: Connection, packets: Sequence[Packet]) -> bool:
+    repeated = {(one.by, one.kind) for one in connection.packets if one.again}
+    again = all((one.by, one.kind) in repeated for one in packets if one.again)
+    return again and _seen(connection, packets) == _steps(packets)
+
+
+def _written(steps: Shape) -> str:
+    """Write packets as in a sentence: SYN by client as far as server, RST by server as far as client."""
+    return ", ".join(f"{kind} by {by} as far as {reached}" for by, kind, reached in steps) or "nothing"

@@ -1,0 +1,147 @@
+"""What a run left in its folder, found and read back: result.json, and the files beside it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl.errors import UnknownName, UsageError
+from labctl.model import Result
+from labctl.places import RUNS
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+NAME = "result.json"
+OPTIONAL = ("counters.json", "environment.json", "journal.jsonl", "scenario.json", "stack.json")
+PCAP = ".pcap"
+MORE = re.compile(r"[^/]+\.pcap|logs/[^/]+\.log")
+LAST = "last"
+STAMPED = re.compile(r"\d{8}-\d{6}-\d+-(.+)")  # a run's name ends in its scenario's, see `labctl.journal.new_folder`
+
+MOST_BYTES = 32 << 20  # a hundred times what a run of eleven clients writes
+MOST_VALUES = 300_000  # commas: pydantic keeps about a kilobyte for each value that is wrong
+ORDINARY = re.compile(r"[A-Za-z0-9_.-]+")
+ESCAPES = re.compile(  # of JSON (RFC 8259, 7): a surrogate pair, half of one, any other
+    rb"\\(?:(?P<pair>u[dD][89abAB]..\\u[dD][c-fC-F]..)|u(?P<half>[dD][89a-fA-F]..)|.)", re.DOTALL
+)
+
+
+def find_run(name: str, runs: Path = RUNS) -> Path:
+    """Return a run's folder: by its path, its name, its scenario's name (the newest run), or `last`.
+
+    Raises UnknownName with the nearest names, UsageError where there are no runs, or where that run was cut off.
+    """
+    if "/" in name or name.startswith("."):
+        path = Path(name)
+        return ended(path.parent if path.name == NAME else path)
+    known = run_names(runs)
+    if not known:
+        raise UsageError(f"there are no runs in {runs}.", todo="`labctl run NAME` leaves one there.")
+    fitting = known if name == LAST else [run for run in known if name in (run, scenario_of(run))]
+    if not fitting:
+        names = known if name[:1].isdigit() else {*map(scenario_of, known), LAST}
+        raise UnknownName("run, or scenario that has run,", name, names)
+    return ended(runs / fitting[-1])
+
+
+def run_names(runs: Path = RUNS) -> list[str]:
+    """Return the names of the runs in a folder, the oldest first."""
+    return sorted(path.name for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+
+
+def scenario_of(run: str) -> str:
+    """Return the scenario's name, by the name of a run."""
+    found = STAMPED.fullmatch(run)
+    return found[1] if found else run
+
+
+def ended(folder: Path) -> Path:
+    """Return a run's folder; raises UsageError where the run has not ended, or there is no such folder."""
+    if (folder / NAME).is_file():
+        return folder
+    if not folder.is_dir():
+        todo = "Give a run's folder, its name, the name of its scenario, or `last`."
+        raise UsageError(f"there is no folder {folder}.", todo=todo)
+    raise UsageError(
+        f"{folder} has no {NAME}.",
+        means="The run was cut off before it ended, or it has not ended yet.",
+        todo=f"Run it again: `labctl run {scenario_of(folder.name)}`.",
+    )
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Return the files that a run left, by their names below its folder, in their order; others are left out.
+
+    Raises OSError, and UsageError where there is a symbolic link: it would lead to what is not the run's.
+    """
+    found = {path.name: path for path in folder.iterdir()}
+    logs = found.get("logs")
+    if logs is not None and not logs.is_symlink() and logs.is_dir():
+        found |= {f"logs/{path.name}": path for path in logs.iterdir()}
+    for path in found.values():
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a symbolic link.",
+                means="A run leaves none, and what it leads to may be nobody else's business.",
+                todo="Remove it, or put the file itself there.",
+            )
+    names = sorted(name for name in found if name in (NAME, *OPTIONAL) or MORE.fullmatch(name))
+    return {name: found[name] for name in names if found[name].is_file()}
+
+
+def read(file: Path) -> Result:
+    """Read a file that labctl wrote at the end of a run.
+
+    Raises UsageError where it cannot be read, or is no result.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    return parse(raw, str(file))
+
+
+def parse(text: str | bytes, shown: str = NAME) -> Result:
+    r"""Read a result from its JSON; keys that this labctl does not know are left out.
+
+    Half of a surrogate pair, as Python has it for bytes that are no text, is read as its escape: `\udc80`.
+    Raises UsageError, with the first mistake and its path, where it is no result; `shown` is what it calls the file.
+    """
+    from pydantic import ValidationError
+
+    raw = text.encode(errors="backslashreplace") if isinstance(text, str) else text
+    if len(raw) > MOST_BYTES or raw.count(b",") > MOST_VALUES:
+        raise _no_result(shown, "it holds more than any run writes")
+    try:
+        return _adapter().validate_json(ESCAPES.sub(_whole, raw) if b"\\u" in raw else raw, strict=True)
+    except ValidationError as error:
+        raise _no_result(shown, first_mistake(error)) from error
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Return the first of pydantic's complaints as `path.to.it: what is wrong`, fit for a terminal."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = ".".join(str(part) if ORDINARY.fullmatch(str(part)) else ascii(part) for part in first["loc"])
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{path}: {message}" if path else message
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if escape["half"] is None else rb"\\u" + escape["half"]
+
+
+def _no_result(shown: str, why: str) -> UsageError:
+    return UsageError(
+        f"{shown} is no result of a run: {why}.",
+        means="labctl writes this file at the end of a run. It was changed since, or another labctl wrote it.",
+    )
+
+
+@cache
+def _adapter() -> TypeAdapter[Result]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Result)

@@ -1,0 +1,104 @@
+"""What one host's kernel saw of a run: a capture that goes on, and looks at its counters and sockets.
+
+What is captured is on disk, as a pcap file, before anybody reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labctl import counters, packets, sockets
+from labctl.errors import AgentRefused
+from labctl.packets import Captured, header
+from labctl.wire import Program
+
+ANSWERS = 5.0  # seconds
+MOST_PACKETS = 20_000
+LONGEST = 900.0  # seconds
+SNAP = 256  # bytes of each packet: its headers, and the beginning of what it carries
+BUFFER = 8 << 20  # bytes between two looks: some thousands of packets
+
+
+def prepare() -> None:
+    """Load the libraries that read what is seen; importing them takes some tenths of a second."""
+    sockets.questions()
+    packets.connections([Captured("", header())], {}, "", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a capture takes: packets, seconds, bytes of each, bytes between two looks; all interfaces, or one."""
+
+    packets: int = MOST_PACKETS
+    seconds: float = LONGEST
+    snap: int = SNAP
+    buffer: int = BUFFER
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One look: when, by the host's clock in seconds since 1970, and what its kernel said."""
+
+    at: float
+    counters: Mapping[str, int]
+    answers: tuple[bytes, ...] = field(repr=False)  # of sock_diag(7)
+
+
+class Witness:
+    """What one host saw; it outlives the host's sandbox, which a reboot makes anew."""
+
+    def __init__(self, host: str, file: Path, limits: Limits) -> None:
+        self.host = host
+        self._file = file
+        self._limits = limits
+        self._pcap = bytearray(header())
+        self._written = 0
+        self._refused = ""
+        self._over = ""
+        self._lost: list[int] = []  # packets, of each capture: a reboot ends one and begins another
+
+    @property
+    def captured(self) -> Captured:
+        """Everything captured so far."""
+        return Captured(self.host, bytes(self._pcap))
+
+    @property
+    def flaw(self) -> str:
+        """Why the capture cannot be trusted, or nothing."""
+        if self._refused:
+            return f"the capture on {self.host} was refused: {self._refused}"
+        if self._over:
+            return f"the capture on {self.host} ended too early: {self._over}"
+        if sum(self._lost):
+            return f"the capture on {self.host} lost {sum(self._lost)} packets"
+        return ""
+
+    def begin(self, agent: Program) -> None:
+        """Begin to capture, on a host's new sandbox."""
+        self._lost.append(0)
+        limits = {name: getattr(self._limits, name) for name in Limits.__slots__}
+        try:
+            agent.ask("capture", ANSWERS, limits=limits)
+        except AgentRefused as error:
+            self._refused = error.why
+
+    def look(self, agent: Program, *, last: bool = False) -> Glance:
+        """Look at everything; the last look ends the capture. Raises AgentLost and the like."""
+        questions = [base64.b64encode(one).decode() for one in sockets.questions()]
+        told = agent.ask("look", ANSWERS, questions=questions, last=last)
+        if told["captured"] is not None:
+            self._take(told["captured"])
+        answers = tuple(base64.b64decode(one) for one in told["sockets"])
+        return Glance(told["at"], counters.read(told["counters"]), answers)
+
+    def _take(self, captured: Mapping[str, Any]) -> None:
+        self._pcap += base64.b64decode(captured["records"])
+        self._over = self._over or captured["over"]
+        self._lost[-1] = captured["dropped"]
+        with self._file.open("ab") as file:
+            self._written += file.write(self._pcap[self._written :])
