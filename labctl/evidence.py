@@ -21,7 +21,7 @@ from labctl.witness import Glance
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A firewall rule of the fault: how it is written, how its packets are counted, and what the kernel calls it."""
+    """A firewall rule of the fault: how it is written and where, how it counts, and what the kernel calls it."""
 
     typed: str
     counter: RuleCounter
@@ -61,7 +61,8 @@ class Witnesses:
         """Count from now on what the rule of an action takes, if it is one that was just put in place."""
         counter = action.counter()
         if counter is not None and self._witnesses:
-            self._rules.append(Rule(action.typed(), counter, self._printed(counter.identify)))
+            typed = f"{action.typed()} on {action.subject}"
+            self._rules.append(Rule(typed, counter, self._printed(counter.identify)))
 
     def forget(self) -> None:
         """Count no rules any more: the fix is about to remove them."""
@@ -86,7 +87,11 @@ class Witnesses:
             captures = [one.captured for one in self._witnesses.values()]
             return Evidence(
                 client=self._client,
-                connections=packets.connections(captures, self._lab.values, self._client, since, until),
+                connections=tuple(
+                    one
+                    for one in packets.connections(captures, self._lab.values, self._client, since, until)
+                    if (self._client, one.client_port) not in self._lab.held
+                ),
                 hosts=hosts,
                 rules={name: after - seen.rules_before.get(name, 0) for name, after in seen.rules_after.items()},
                 flaws=self.flaws,

@@ -25,6 +25,7 @@ class Lab:
     def __init__(self, pods: Mapping[str, Pod], values: Mapping[str, str], session: Session, journal: Journal) -> None:
         self.pods = pods
         self.values = values  # what placeholders stand for
+        self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
         self._session = session
         self._journal = journal
 
@@ -73,8 +74,10 @@ class Lab:
             ran = Ran(**answer)
             demand(step.host, arguments["argv"], ran, step.exits)
             return ran
-        if step.do == "hold" and answer["failures"]:
-            raise AgentRefused(step.host, f"open {arguments['count']} connections", answer["failures"][0])
+        if step.do == "hold":
+            self.held |= {(step.host, port) for port in answer["ports"]}
+            if answer["failures"]:
+                raise AgentRefused(step.host, f"open {arguments['count']} connections", answer["failures"][0])
         return answer
 
     def tool(self, host: str, command: list[str], seconds: float) -> Ran:

@@ -139,6 +139,7 @@ class Observer:
 
     def observe(self, *, healed: bool = False) -> Observation:
         """Replay the triggers, let every client try once, and hold each against what this phase expects."""
+        self.lab.held.clear()
         triggers = self.scenario.trigger
         for action in triggers:
             if action.after is None:

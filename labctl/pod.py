@@ -15,7 +15,7 @@ from labctl import specs
 from labctl.actions import DEVICE
 from labctl.clients import plugin_files
 from labctl.engine.containers import ContainerSpec
-from labctl.engine.stream import Stream
+from labctl.engine.stream import Output, Stream
 from labctl.errors import AgentRefused, LabError, NotThere
 from labctl.fields import Command
 from labctl.model import Exit, Ran
@@ -34,19 +34,6 @@ VERBS = frozenset({
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
 ANSWERS = 10.0  # seconds for a command of our own with a host's tools
 ENDS = 10.0  # seconds for a process to be gone after SIGKILL
-MOST_LOG = 200_000  # characters of a service's output that are kept
-
-
-class Output:
-    """What one container printed, kept beyond its removal."""
-
-    def __init__(self, container: str) -> None:
-        self.container = container
-        self.text = ""
-
-    def add(self, printed: bytes) -> None:
-        """Append, keeping the last MOST_LOG characters."""
-        self.text = (self.text + printed.decode(errors="replace"))[-MOST_LOG:]
 
 
 class Pod:
@@ -293,7 +280,7 @@ class Pod:
         self._streams.append(stream)
         output = Output(container)
         self.outputs.append(output)
-        stream.listen(lambda _, printed: output.add(printed), lambda: None)
+        stream.listen(output.add, lambda: None)
 
 
 def demand(host: str, argv: Sequence[str], ran: Ran, exits: int | None) -> None:

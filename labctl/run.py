@@ -158,7 +158,7 @@ def _asks_for_evidence(loaded: Loaded) -> bool:
 
 def _compared(result: Result, loaded: Loaded) -> Result:
     """Return the result with how its errors compare with the scenario's record; where they differ, it failed."""
-    if result.verdict is not Verdict.PASSED:
+    if result.verdict is not Verdict.PASSED or not any(one.phase is Phase.FAULTED for one in result.phases):
         return result
     if loaded.record is None:
         return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")

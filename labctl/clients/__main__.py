@@ -159,14 +159,14 @@ HELD: list[socket.socket] = []  # a holder's connections, open until it is kille
 
 
 def hold(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Open connections and keep them, idle, until released. Returns how many stand and why others do not."""
+    """Open connections and keep them, idle, until released. Returns their own ports, and why others do not stand."""
     failures = []
     for _ in range(request["count"]):
         try:
             HELD.append(socket.create_connection((request["host"], request["port"]), request["timeout"]))
         except OSError as error:
             failures.append(str(error))
-    return {"open": len(HELD), "failures": failures}
+    return {"ports": [one.getsockname()[1] for one in HELD], "failures": failures}
 
 
 def _kill(pid: int) -> None:

@@ -16,6 +16,7 @@ from labctl.engine.connection import Connection
 from labctl.engine.translate import translated
 
 STDERR = 2
+MOST_LOG = 200_000  # characters of a container's output that are kept
 HEADER = struct.Struct(">BxxxL")
 
 
@@ -70,3 +71,15 @@ class Stream:
         """End both directions: the program inside sees the end of its input."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class Output:
+    """What one container printed, kept beyond its removal."""
+
+    def __init__(self, container: str) -> None:
+        self.container = container
+        self.text = ""
+
+    def add(self, _: int, printed: bytes) -> None:
+        """Append, keeping the last MOST_LOG characters."""
+        self.text = (self.text + printed.decode(errors="replace"))[-MOST_LOG:]

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
-from labctl.model import UNRECORDED, Diagnosis, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.model import UNRECORDED, Diagnosis, Listening, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.proof import WIRE
 from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, plain
@@ -34,6 +34,7 @@ DOING = {
     Phase.UNFIXED: "waiting, to see whether it heals by itself",
     Phase.FIXED: "applying the fix",
 }
+RESOLVER_PORT, DOCKERS_RESOLVER = 53, "127.0.0.11"
 MOST_LINES = 14  # of a command's output
 MOST_REASON = 160  # characters of a reason, where it must be brief
 TIMED = (DOCKER, WAITING, LABCTL)
@@ -146,6 +147,9 @@ class _Phase:
             self._lines(expected_ladder(evidence.expected, evidence.client, server, ascii=ascii_only))
             self._line("and there was:", style="red")
         self._lines(ladder(evidence.connections, evidence.client, ascii=ascii_only))
+        if result.phase is Phase.FAULTED:
+            for host in dict.fromkeys(one.server for one in evidence.connections if one.server in evidence.hosts):
+                self._line(_listening(host, evidence.hosts[host].listeners))
         for rule, packets in evidence.rules.items():
             self._line(f"{plain(rule)} took {packets} packet{'s' * (packets != 1)}")
         for one in evidence.findings:
@@ -171,6 +175,13 @@ class _Phase:
 
     def _line(self, text: str, style: str = "") -> None:
         self.console.print(Text(f"{self.indent}  {text}", style=style, overflow="fold"), soft_wrap=True)
+
+
+def _listening(host: str, listeners: Sequence[Listening]) -> str:
+    """Return what listens on a host, apart from its resolvers: the lab's own, and Docker's."""
+    own = [one for one in listeners if one.port != RESOLVER_PORT and one.address != DOCKERS_RESOLVER]
+    shown = (f"{one.address}:{one.port} (backlog {one.backlog}, {one.waiting} waiting)" for one in own)
+    return f"{host} listens on {', '.join(shown) or 'nothing'}"
 
 
 def told(one: Try) -> str:

@@ -39,6 +39,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
     "a fault that does nothing": (
         "server-down",
         {"fault": NOTHING},
+        I,
+        Phase.FAULTED,
+        "nothing shows that the fault took hold: server.TcpOutRsts should move by >0, but it moved by 0",
+    ),
+    "a fault that does nothing, of which no evidence is named": (
+        "server-down",
+        {"fault": NOTHING, "expect": {"outcome": "refused"}},
         F,
         Phase.FAULTED,
         f"the fault is in place, but {ALL} should come to refused, but they came to ok",
@@ -177,7 +184,12 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
     ),
     "a failure that heals by itself": (
         "server-down",
-        {"fault": [{"run": HEALS, "host": "server", "with": "tools"}], "diagnose": [], "recover": {"within": "4s"}},
+        {
+            "fault": [{"run": HEALS, "host": "server", "with": "tools"}],
+            "expect": {"outcome": "refused"},
+            "diagnose": [],
+            "recover": {"within": "4s"},
+        },
         F,
         Phase.UNFIXED,
         "nothing was done but to wait, and yet",
