@@ -16,7 +16,7 @@ from labctl.engine import images
 from labctl.errors import LabctlError
 from labctl.lab import Lab
 from labctl.model import Result
-from labctl.scenario import Loaded
+from labctl.scenario import Loaded, Scenario
 from labctl.session import Session
 from labctl.witness import ANSWERS
 
@@ -27,8 +27,13 @@ INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version
 
 def begin(folder: Path, loaded: Loaded) -> None:
     """Write the scenario and the stack, as they were read."""
-    _write(folder / "scenario.json", loaded.scenario.model_dump(mode="json", by_alias=True, exclude_unset=True))
-    _write(folder / "stack.json", loaded.stack.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    resolved(folder, loaded.scenario)
+    _write(folder / "stack.json", loaded.stack.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def resolved(folder: Path, scenario: Scenario) -> None:
+    """Write the scenario, once more where the addresses that it names are known."""
+    _write(folder / "scenario.json", scenario.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def environment(folder: Path, lab: Lab, session: Session) -> None:

@@ -18,6 +18,8 @@ from labctl.lab import Lab
 from labctl.model import Evidence, Look
 from labctl.witness import Glance
 
+FORWARDED = "IpForwDatagrams"  # what a host in between passes on (RFC 4293, ipIfStatsHCOutForwDatagrams)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -94,8 +96,14 @@ class Witnesses:
                 ),
                 hosts=hosts,
                 rules={name: after - seen.rules_before.get(name, 0) for name, after in seen.rules_after.items()},
-                flaws=self.flaws,
+                flaws=(*self.flaws, *self._blind(hosts)),
             )
+
+    def _blind(self, hosts: Mapping[str, Look]) -> Iterator[str]:
+        """Yield which captures show nothing, although their host passed packets on."""
+        for host, look in hosts.items():
+            if look.counters.get(FORWARDED) and self._witnesses[host].captured.pcap == packets.header():
+                yield f"the capture on {host} is blind: its kernel passed packets on, and it shows none"
 
     @property
     def flaws(self) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from types import TracebackType
 
 from labctl import proof
+from labctl.clients import Target
 from labctl.errors import AgentLost, LabctlError
 from labctl.journal import PHASE_ENDED, Journal
 from labctl.judge import sentence
-from labctl.model import Outcome, Phase, PhaseResult, Verdict
+from labctl.model import Connection, Outcome, Phase, PhaseResult, Verdict
 from labctl.observe import Observer
+from labctl.packets import SYN_ACK
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
 HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
@@ -92,23 +94,35 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
 def _demand_sight(healthy: Observer) -> None:
     """See that the captures show what is known to have happened: the clients got through."""
     evidence = healthy.evidence
-    if evidence is None or evidence.flaws or healthy.target is None:
+    if evidence is None or evidence.flaws or healthy.target is None or _on_loopback(healthy.target):
         return
-    seen = [packet for one in evidence.connections for packet in one.packets if packet.kind == "SYN-ACK"]
-    if not seen:
+    answered = [one for one in evidence.connections if any(packet.kind == SYN_ACK for packet in one.packets)]
+    if not answered:
         host = healthy.scenario.client.host
         raise Ended(
             Verdict.INCONCLUSIVE,
             f"the capture on {host} is blind: every client got through, and it shows nothing of them",
             "It listens on the wrong interface, or the clients go a way that no host of the lab sees.",
         )
-    if not any(packet.reached != packet.by for packet in seen):
+    if not any(_seen_at_both_ends(one) for one in answered):
         raise Ended(
             Verdict.INCONCLUSIVE,
-            f"no packet was seen both where it was sent and where it came to: {seen[0].by} and "
-            f"{healthy.scenario.client.host} do not both capture",
+            f"no packet was seen both where it was sent and where it came to: {answered[0].server} and "
+            f"{answered[0].client} do not both capture",
             "One of them listens on the wrong interface.",
         )
+
+
+def _on_loopback(target: str) -> bool:
+    """Tell whether the way to a target leaves no host; of that no connection is shown."""
+    host = Target.parse(target).host
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _seen_at_both_ends(connection: Connection) -> bool:
+    """Tell whether each end saw a packet of the other; who only hears of what it sent itself is blind."""
+    came = {(packet.by, packet.reached) for packet in connection.packets}
+    return {(connection.client, connection.server), (connection.server, connection.client)} <= came
 
 
 def _demand_moved(faulted: Observer) -> None:

@@ -186,9 +186,9 @@ class Pod:
 
     def reboot(self, *, sysctls: Mapping[str, str]) -> None:
         """Make the host anew at the same address: rules and routes that were added are lost."""
+        self._end_service()
         if self.witness is not None:
             self.witness.look(self.agent)  # what it saw so far goes with it
-        self._end_service()
         self.agent.close()
         self._containers.remove(self._sandbox)
         self.begin_sandbox(sysctls)

@@ -86,7 +86,9 @@ def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: O
     account.names |= lab.values
     describe = functools.cache(partial(dossier.environment, journal.folder, lab, session))
     try:
-        observer = Observer(lab, loaded.filled(lab.values), journal, options.clients)
+        scenario = loaded.filled(lab.values)
+        dossier.resolved(journal.folder, scenario)
+        observer = Observer(lab, scenario, journal, options.clients)
         account.versions |= observer.versions
         _demand(lab, loaded, session)
         end = _until(options.until, observer, journal, account, describe)
