@@ -16,7 +16,7 @@ from labctl.actions import Action, Proof, RuleCounter, Step, shell, tool
 from labctl.fields import Host
 
 RULE = re.compile(r"(ip|ip6|inet) [a-z]\w* (input|output|forward) [^\n;]+")
-COUNTS = re.compile(r" -c (\d+) \d+")
+COUNTED = re.compile(r"(.*) -c (\d+) \d+(.*)")  # the last of them: a comment, which may say the same, stands before
 VERDICT = re.compile(r"\b(accept|drop|reject|return|queue|jump|goto)\b")
 
 
@@ -144,8 +144,10 @@ class Nft(Action, key="nft"):
 
 def _taken(rule: str, listing: str) -> int:
     """Return the packets that a rule took, by what `iptables -v -S` lists: it says `-c PACKETS BYTES` in each rule."""
-    counts = ((COUNTS.sub("", line, count=1), COUNTS.search(line)) for line in listing.splitlines())
-    return sum(int(count[1]) for written, count in counts if count and written.strip() == rule.strip())
+    counted = (found for line in listing.splitlines() if (found := COUNTED.fullmatch(line)))
+    return sum(
+        int(packets) for before, packets, after in map(re.Match.groups, counted) if before + after == rule.strip()
+    )
 
 
 def _counted(mark: str, _: str, listing: str) -> int:
