@@ -56,7 +56,7 @@ class Recorded(Written):
     chain: tuple[RecordedLink, ...] = Field(description="Its exceptions, the outermost first; empty for a command.")
     says: str = Field(description="The last line that a user sees, with what varies from run to run replaced by names.")
     time: TimeClass = Field(
-        description="How long it took: under a quarter of the client's timeout, nine tenths of it or more, or between."
+        description="How long it took: under two fifths of the client's timeout, nine tenths of it or more, or between."
     )
     version: str = Field(description="The client's version when this was recorded. Another one alone is no difference.")
 

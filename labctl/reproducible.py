@@ -13,7 +13,7 @@ from typing import Literal
 ADDRESS, ID, PATH, PID, PORT, TIME = "<address>", "<id>", "<path>", "<pid>", "<port>", "<time>"
 LABS = "198.19."  # what the addresses of all labs begin with, see labctl/subnets.py
 FIRST_LOCAL_PORT = 32768  # ip_local_port_range, Documentation/networking/ip-sysctl.rst
-AT_ONCE, TIMED_OUT = 1 / 4, 9 / 10  # of a client's timeout
+AT_ONCE, TIMED_OUT = 2 / 5, 9 / 10  # of a client's timeout
 
 TimeClass = Literal["at once", "later", "timed out"]
 
@@ -76,7 +76,7 @@ def _path(found: re.Match[str]) -> str:
 def time_class(seconds: float, timeout: float) -> TimeClass:
     """Return how a try's time compares with its client's timeout, both in seconds.
 
-    `at once` is less than a quarter of it, `timed out` nine tenths of it or more, everything between is `later`. So
+    `at once` is less than two fifths of it, `timed out` nine tenths of it or more, everything between is `later`. So
     coarse, because a machine that is busy takes several times as long for what takes some milliseconds on an idle one,
     and must not see another class for it; while what a cause changes is coarse, too: an answer comes at once, after the
     kernel has tried again (a second for a SYN, tcp(7)), or never.

@@ -168,7 +168,7 @@ def test_a_long_text_takes_no_long_time(part: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "named"),
-    [(0.0, "at once"), (0.49, "at once"), (0.5, "later"), (1.79, "later"), (1.8, "timed out"), (9.0, "timed out")],
+    [(0.0, "at once"), (0.79, "at once"), (0.8, "later"), (1.79, "later"), (1.8, "timed out"), (9.0, "timed out")],
 )
 def test_a_time_is_named_by_the_part_of_the_timeout_that_it_takes(seconds: float, named: str) -> None:
     assert time_class(seconds, 2.0) == named
