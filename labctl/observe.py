@@ -204,7 +204,10 @@ class Observer:
         self._apply(action)
 
     def _names(self) -> list[str]:
-        scheme = Target.parse(self._settings["target"]).scheme
+        """Return the clients that try; none where a command is run in their place."""
+        if self.target is None:
+            return []
+        scheme = Target.parse(self.target).scheme
         return [
             name
             for name, client in self._known.items()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from variants import variant
 
 from labctl import scenario
 from labctl.clients import names
@@ -16,6 +17,11 @@ from labctl.session import Session
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 TIMES = 3
+REFUSED = {
+    "outcome": "refused",
+    "packets": [{"from": "client", "kind": "SYN"}, {"from": "server", "kind": "RST"}],
+    "counters": {"server.TcpOutRsts": ">0"},
+}
 
 
 def seen(result: Result) -> dict[str, set[tuple[object, ...]]]:
@@ -71,3 +77,13 @@ def test_one_client_may_be_chosen(session: Session, options: Options) -> None:
     result = run(loaded, session, Options(clients=("socket",), runs=options.runs))
     assert result.verdict == Verdict.PASSED
     assert {one.client for phase in result.phases for look in phase.observations for one in look.tries} == {"socket"}
+
+
+def test_a_command_may_be_the_client(tmp_path: Path, session: Session, options: Options) -> None:
+    command = {"host": "client", "run": "nc -zv -w 2 server 8080", "timeout": "3s"}
+    file = variant(tmp_path, "by-command", {"client": command, "diagnose": [], "expect": REFUSED})
+    result = run(scenario.load(file), session, options)
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    [one] = result.phases[1].observations[-1].tries
+    assert (one.client, one.outcome, one.exit_code) == ("run", "refused", 1)
+    assert "Connection refused" in one.says
