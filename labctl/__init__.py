@@ -27,6 +27,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     stack        Compose files, read into hosts and networks
     placeholders  what a scenario leaves open until its lab stands
     abilities    what some kernels can and others cannot
+    expect       the exact error, and what the kernels must witness of it
     checks       what is wrong with a scenario that no field can see alone
     scenario     scenario files, read into frozen values
     engine       the Docker Engine; the only folder that imports docker
@@ -61,6 +62,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     matrix       many runs at once
     result       result.json, read back
     archive      plain files in one file, read where that may be anything
+    doctored     whether a result tells one story
     bundle       a run as one archive
     report       what a person reads
     pytest_plugin  scenarios as tests of pytest

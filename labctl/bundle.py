@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING
 from labctl import __version__, archive
 from labctl import result as results
 from labctl.archive import MOST_BYTES, MOST_MEMBERS, Contents
+from labctl.doctored import doctored
 from labctl.errors import UsageError
-from labctl.model import Connection, PhaseResult, Result, Verdict
+from labctl.model import Result, Verdict
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -32,8 +32,6 @@ SUFFIX = ".labctl.tar.gz"
 MANIFEST = "manifest.json"
 PCAP = results.PCAP
 MOST_MANIFEST = 1 << 20  # bytes; a thousand files need a sixth of it
-MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.witness.MOST_PACKETS`
-MOST_TOLD = 200  # characters of how a connection went
 find_run = results.find_run  # whose folder `make` takes
 
 
@@ -144,7 +142,7 @@ def check(contents: Contents) -> Verified:
     if results.NAME in members:
         try:
             result = results.parse(members[results.NAME], f"{results.NAME}:")
-            problems += _doctored(result, members)
+            problems += doctored(result, members)
         except UsageError as error:
             problems.append(error.what)
     else:
@@ -200,87 +198,3 @@ def _disagreements(manifest: Manifest, result: Result, top: str) -> Iterator[str
             yield f"{MANIFEST}: says that {name} is {one}, and {results.NAME} that it is {other}"
     if top != manifest.run:
         yield f"{MANIFEST}: says that the run is {manifest.run}, and lies in the folder {top}"
-
-
-def _doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what shows that somebody has changed the result, even with the sums of everything changed as well."""
-    from labctl.fingerprint import fingerprint
-
-    try:
-        computed = fingerprint(result)
-    except ValueError as error:
-        yield f"{results.NAME}: tells what no run does: {error}"
-    else:
-        if result.fingerprint != computed:
-            told = f"its fingerprint is {result.fingerprint}" if result.fingerprint else "has no fingerprint"
-            yield f"{results.NAME}: {told}, and that of what it tells is {computed}"
-    yield from contradictions(
-        result,
-        {name.removesuffix(PCAP): pcap for name, pcap in members.items() if name.endswith(PCAP)},
-    )
-
-
-def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
-    """Return which connections of a result the captures, by their hosts, do not show as it tells them.
-
-    Compared are the connections of each phase's last observation: the ports, the server, who sent which kinds of
-    packets. What was captured before and after that observation may add to a connection at either end. ARP requests
-    are left out: which connection they belong to depends on how far back one looks.
-    """
-    told = [(phase.phase, one) for phase in result.phases for one in _connections(phase)]
-    clients = list(dict.fromkeys(one.client for _, one in told))
-    if not pcaps or not clients:
-        return []
-    if len(clients) > 1:
-        return [f"{results.NAME}: tells of connections of {clients[0]} and {clients[1]}, and a run has one client"]
-    if sum(map(len, pcaps.values())) > MOST_CAPTURED:
-        return [
-            f"{clients[0]}{PCAP}: is with the other captures larger than {MOST_CAPTURED >> 20} MiB, and no run's are"
-        ]
-    try:
-        captured = _captured(result, pcaps, clients[0])
-    except UsageError as error:
-        return [error.what]
-    problems = []
-    for phase, one in told:
-        course, seen = _course(one), captured.get(_ends(one), ())
-        if not course or not any(course in whole for whole in seen):
-            there = "tells it otherwise" if seen else "knows of no such connection"
-            what = f"tells that {phase} had{course[:MOST_TOLD] or ' nothing'} on {_ends(one)}"
-            problems.append(f"{results.NAME}: {what}; {clients[0]}{PCAP} {there}")
-    return problems
-
-
-def _connections(phase: PhaseResult) -> tuple[Connection, ...]:
-    evidence = phase.observations[-1].evidence if phase.observations else None
-    return evidence.connections if evidence else ()
-
-
-def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[str, list[str]]:
-    """Return how the connections of the whole run went, by their ends; raises UsageError where that cannot be read."""
-    from labctl.packets import Captured, connections
-
-    captures = [Captured(host, pcap) for host, pcap in pcaps.items()]
-    for one in captures:
-        try:
-            connections([one], {}, client, math.inf, math.inf)  # nothing is as late, so only the file's head is read
-        except ValueError as error:
-            raise UsageError(f"{one.host}{PCAP}: is no capture of labctl's") from error
-    found: dict[str, list[str]] = {}
-    try:
-        for connection in connections(captures, result.names, client, 0, math.inf):
-            found.setdefault(_ends(connection), []).append(_course(connection))
-    except ValueError as error:
-        raise UsageError(f"{results.NAME}: names an address that is none: {error}") from error
-    return found
-
-
-def _ends(one: Connection) -> str:
-    return f"{one.client}:{one.client_port} to {one.server}:{one.port}"
-
-
-def _course(one: Connection) -> str:
-    """Write who sent what; each packet has a beginning and an end, so that a part of a course is found in the whole."""
-    from labctl.packets import ARP_REQUEST
-
-    return "".join(f" {packet.kind} by {packet.by}," for packet in one.packets if packet.kind != ARP_REQUEST)

@@ -24,12 +24,29 @@ def alone(document: Document) -> Iterator[Mistake]:
     name = document.value.get("name")
     if isinstance(name, str) and name != Path(document.file).stem:
         yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
+    yield from _unjudged(document)
     for path in document.keys:
         match path:
             case ("fault" | "fix", int(), "after"):
                 yield document.mistake(path, "only a trigger's step can wait with `after`.", at_key=True)
             case _ if path in NOT_JUDGED_YET:
                 yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
+
+
+def _unjudged(document: Document) -> Iterator[Mistake]:
+    """Yield what is expected of a client that cannot show it."""
+    client = document.value.get("client")
+    written = client if isinstance(client, dict) else {}
+    if "run" in written and ("expect", "stage") in document.keys:
+        wrong = "a command does not tell at which stage it failed."
+        yield document.mistake(("expect", "stage"), wrong, "Leave the key out.", at_key=True)
+    try:
+        host = Target.parse(written["target"]).host
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return
+    if (host == "localhost" or host.startswith("127.")) and ("expect", "packets") in document.keys:
+        wrong = "what a host sends to itself over lo is not told as connections."
+        yield document.mistake(("expect", "packets"), wrong, "`counters` tells of it.", at_key=True)
 
 
 def placeholders_in(document: Document, hosts: Collection[str]) -> Iterator[Mistake]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
 import os
 import signal
 import sys
@@ -86,6 +87,9 @@ def labctl() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run labctl with the given arguments, or the process's, and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is written out visibly
     for sign in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(sign) is signal.SIG_DFL:  # nohup(1) has SIGHUP ignored
             signal.signal(sign, signal.default_int_handler)

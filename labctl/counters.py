@@ -47,7 +47,9 @@ def amount(name: str, moved: Mapping[str, int]) -> int:
 
 def demand(name: str, known: Collection[str]) -> None:
     """Raise UnknownName where the kernel has no counter of that name, or more than one."""
+    known = [one for one in known if one not in SETTINGS]
     meant = named(name, known)
     if len(meant) != 1:
-        near = meant or nearest(name, [*known, *(one.removeprefix(table) for table in TABLES for one in known)])
+        own = [one.removeprefix(table) for table in TABLES for one in known if one.startswith(table)]
+        near = meant or nearest(name, list(dict.fromkeys([*known, *own])))
         raise UnknownName("counter", name, near or known)

@@ -38,6 +38,11 @@ def one_of(kind: str, name: str, known: Collection[str]) -> str:
     raise ValueError(f"there is no {kind} called {name!r}. {meant(name, known)}")
 
 
+def known(kind: str, names: Collection[str]) -> AfterValidator:
+    """Return what sees that a field is one of some names."""
+    return AfterValidator(lambda name: one_of(kind, name, names))
+
+
 def _host(name: str, info: pydantic.ValidationInfo) -> str:
     known = (info.context or {}).get(HOSTS)
     return name if known is None else one_of("host", name, known)
@@ -192,12 +197,28 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, AfterValidator(_name)]
 Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
-Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+Text = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
 Sysctls = Annotated[dict[str, Text], AfterValidator(_allowed)]  # by their names, each of them a host's own
 Environment = dict[Annotated[str, AfterValidator(_variable)], Text]
 Listener = Annotated[str, AfterValidator(_listener)]  # address:port
 Errno = Annotated[str, AfterValidator(_errno)]
-Amount = Annotated[str, BeforeValidator(_amount)]  # of things that are counted, see `amounts_to`
+Amount = Annotated[  # of things that are counted, see `amounts_to`
+    str,
+    BeforeValidator(_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^\s*(>=|<=|>|<|=|)\s*\d{1,18}\s*$"},
+            ],
+            "examples": [0, ">0", "<=10"],
+        }
+    ),
+]
 ExitCode = Annotated[int, Field(ge=0, le=255)]
 Command = Annotated[str | list[str], BeforeValidator(_command)]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from labctl.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
-from labctl.packets import shape
+from labctl.packets import RST, shape
 from labctl.record import contrast, recorded
 from labctl.reproducible import text
 
@@ -44,11 +44,19 @@ def _phase(phase: PhaseResult, result: Result) -> dict[str, Any]:
     evidence = last.evidence or Evidence()
     found = {(one.about, text(one.claim, result.names), one.held) for one in evidence.findings}
     return {
-        "clients": {one.client: _seen(one, phase, result) for one in last.tries},
-        "packets": _packets(evidence.connections),
+        "clients": _clients(last.tries, phase, result),
+        "packets": _packets(evidence.connections, broken=phase.phase.broken),
         "diagnoses": [[text(one.command, result.names), one.judged, one.held] for one in phase.diagnoses],
         "evidence": {"findings": [list(one) for one in sorted(found)], "flawed": bool(evidence.flaws)},
     }
+
+
+def _clients(tries: Iterable[Try], phase: PhaseResult, result: Result) -> dict[str, Any]:
+    """Return what each client saw; a list where its name stands twice, as in no run, so that no try goes unnoticed."""
+    seen: dict[str, list[Any]] = {}
+    for one in tries:
+        seen.setdefault(one.client, []).append(_seen(one, phase, result))
+    return {client: told[0] if len(told) == 1 else told for client, told in seen.items()}
 
 
 def _seen(one: Try, phase: PhaseResult, result: Result) -> Any:
@@ -57,11 +65,16 @@ def _seen(one: Try, phase: PhaseResult, result: Result) -> Any:
     return recorded(one, result.names, result.timeout).model_dump(mode="json", exclude={"version"})
 
 
-def _packets(connections: Iterable[Connection]) -> dict[str, list[list[list[str]]]]:
-    """Return in which ways connections went, by the server's name and port: each way once, however many went it."""
+def _packets(connections: Iterable[Connection], *, broken: bool) -> dict[str, list[list[list[str]]]]:
+    """Return in which ways connections went, by the server's name and port: each way once, however many went it.
+
+    Where all is well a reset tells only who was the first to close: a client that has what it wants, or the server.
+    """
     ways: dict[str, set[tuple[tuple[str, str, str], ...]]] = {}
     for one in connections:
-        ways.setdefault(f"{one.server}:{one.port}", set()).add(shape(one))
+        ways.setdefault(f"{one.server}:{one.port}", set()).add(
+            tuple(step for step in shape(one) if broken or RST not in step)
+        )
     return {to: [[list(packet) for packet in way] for way in sorted(taken)] for to, taken in ways.items()}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from labctl.expect import Expect
 from labctl.fields import matches
 from labctl.model import Finding, Outcome, Try
-from labctl.scenario import DiagnosisStep, Expect
+from labctl.scenario import DiagnosisStep
 
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 MOST_NAMED = 3  # clients, or things seen, where a sentence lists them

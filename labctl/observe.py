@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from errno import errorcode
 from typing import Any
 
 from labctl import proof
@@ -253,6 +254,7 @@ class Observer:
             outcome=outcome,
             stage=None,
             seconds=ran.seconds,
+            errno=errorcode[number] if number else None,
             errno_number=number,
             says=lines[-1] if lines else "",
             details=ran.output,

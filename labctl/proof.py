@@ -7,14 +7,14 @@ otherwise than claimed, is a wrong claim.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from labctl import counters
+from labctl.expect import Expect, ExpectedPacket
 from labctl.fields import amounts_to
 from labctl.model import Connection, Evidence, Finding, Packet
 from labctl.packets import shape
-from labctl.scenario import Expect, ExpectedPacket
 
 WIRE = "the wire"  # what a finding about packets is about
 
@@ -37,14 +37,15 @@ def expected(expect: Expect, client: str, server: str) -> tuple[Packet, ...] | N
 def unmoved(evidence: Evidence, expect: Expect) -> list[str]:
     """Return what the fault should have moved and did not, each as a part of a sentence."""
     parts = []
-    if evidence.rules and not any(evidence.rules.values()):
+    taken = any(evidence.rules.values())
+    if evidence.rules and not taken:
         parts.append(f"no packet met {' or '.join(f'`{rule}`' for rule in evidence.rules)}")
     parts += [
         f"{one.about} {one.claim}, but it {one.seen}"
         for one in _counters(evidence, expect)
         if not one.held and not _amount(evidence, one.about)
     ]
-    if expect.packets and not evidence.connections:
+    if expect.packets and not evidence.connections and not taken:
         parts.append("no packet of the clients was captured")
     return parts
 
@@ -76,10 +77,13 @@ def _amount(evidence: Evidence, name: str) -> int:
 
 def _packets(connections: Sequence[Connection], packets: Sequence[Packet], alike: int) -> Finding:
     wrong = [one for one in connections if not _shows(one, packets)]
-    claim = f"should show, on every connection: {_written(_steps(packets))}"
+    again = {(one.by, one.kind) for one in packets if one.again}
+    claim = f"should show, on every connection: {_written(_steps(packets), again)}"
+    if packets and not connections:
+        return Finding(WIRE, claim, held=False, seen="showed no connection")
     if not wrong:
         return Finding(WIRE, claim, held=True, seen="showed it")
-    seen = Counter(_written(_seen(one, packets)) for one in wrong)
+    seen = Counter(_written(_seen(one, packets), again & _repeated(one)) for one in wrong)
     [(most, times)] = seen.most_common(1)
     held = len(connections) - len(wrong) >= alike
     return Finding(WIRE, claim, held, f"showed on {times} of {len(connections)}: {most}")
@@ -97,11 +101,17 @@ def _seen(connection: Connection, packets: Sequence[Packet]) -> Shape:
 
 
 def _shows(connection: Connection, packets: Sequence[Packet]) -> bool:
-    repeated = {(one.by, one.kind) for one in connection.packets if one.again}
+    repeated = _repeated(connection)
     again = all((one.by, one.kind) in repeated for one in packets if one.again)
     return again and _seen(connection, packets) == _steps(packets)
 
 
-def _written(steps: Shape) -> str:
-    """Write packets as in a sentence: SYN by client as far as server, RST by server as far as client."""
-    return ", ".join(f"{kind} by {by} as far as {reached}" for by, kind, reached in steps) or "nothing"
+def _repeated(connection: Connection) -> set[tuple[str, str]]:
+    """Return what was sent more than once: who sent it, and its kind."""
+    return {(one.by, one.kind) for one in connection.packets if one.again}
+
+
+def _written(steps: Shape, again: Collection[tuple[str, str]] = ()) -> str:
+    """Write packets as in a sentence: SYN by client as far as server and again, RST by server as far as client."""
+    parts = (f"{kind} by {by} as far as {to}{' and again' * ((by, kind) in again)}" for by, kind, to in steps)
+    return ", ".join(parts) or "nothing"

@@ -144,11 +144,13 @@ def read(file: Path) -> Record | None:
 
     Raises Mistakes with everything that is wrong with the file.
     """
+    if not file.exists():
+        return None
+    if not (file.is_file() or file.is_dir()):  # to open a pipe would be to wait for who writes to it
+        raise _mistakes(file, "this is no file that could be read.")
     try:
         with file.open("rb") as opened:
             raw = opened.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        return None
     except OSError as error:
         raise _mistakes(file, f"this record cannot be read: {error.strerror}.") from error
     if len(raw) > MOST_BYTES:

@@ -164,7 +164,10 @@ def _compared(result: Result, loaded: Loaded) -> Result:
         return result
     if loaded.record is None:
         return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")
-    differences = record.differences(loaded.record, record.of(result))
+    seen = record.of(result)
+    differences = record.differences(loaded.record, seen)
+    if not differences and (new := record.unrecorded(loaded.record, seen)):
+        return replace(result, record=f"{UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
     if not differences:
         return replace(result, record="as recorded")
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -11,22 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic.json_schema import SkipJsonSchema
 
-from labctl import actions, checks, clients, documents, placeholders, stack
+from labctl import actions, checks, documents, placeholders, stack
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
 from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName, nearest
+from labctl.expect import Expect
 from labctl.fields import (
     HOSTS,
-    Amount,
     Command,
-    Duration,
     Environment,
-    Errno,
     ExitCode,
     Host,
     Name,
@@ -34,10 +32,8 @@ from labctl.fields import (
     TargetURL,
     Time,
     Written,
-    one_of,
+    known,
 )
-from labctl.model import Outcome, Stage
-from labctl.packets import KINDS
 from labctl.record import Record, file_of
 from labctl.record import read as read_record
 from labctl.stack import Stack
@@ -83,27 +79,8 @@ else:
     ]
 
 
-def _known(kind: str, known: Collection[str]) -> AfterValidator:
-    return AfterValidator(lambda name: one_of(kind, name, known))
-
-
-KnownCause = Annotated[str, _known("cause", CAUSES)]
-KnownAbility = Annotated[str, _known("ability", ABILITIES)]
-KnownPacket = Annotated[str, _known("kind of packet", KINDS)]
-KnownClient = Annotated[str, _known("client", clients.names())]
-
-
-def _counter(name: str, info: pydantic.ValidationInfo) -> str:
-    host, dot, counter = name.partition(".")
-    if not dot or not counter.isalnum():
-        raise ValueError("is no host and counter, such as server.ListenOverflows (nstat -az lists the counters)")
-    hosts = (info.context or {}).get(HOSTS)
-    if hosts is not None:
-        one_of("host", host, hosts)
-    return name
-
-
-CounterName = Annotated[str, AfterValidator(_counter)]  # of a host, as nstat(8) names it
+KnownCause = Annotated[str, known("cause", CAUSES)]
+KnownAbility = Annotated[str, known("ability", ABILITIES)]
 
 
 def _some(written: Any) -> Any:
@@ -128,47 +105,6 @@ class Client(Written):
         if (self.target is None) == (self.run is None):
             raise ValueError("the client needs either a `target` or a command to `run`")
         return self
-
-
-class Heals(Written):
-    """The failure goes away by itself."""
-
-    within: Time
-
-
-class ExpectedPacket(Written):
-    """One packet of every connection that the clients try: who sends what, and how far it comes."""
-
-    by: Host = Field(alias="from")
-    kind: KnownPacket
-    reaches: Host | None = None  # the other end of the connection, unless something else is written
-    again: bool = False  # it must be sent more than once
-
-
-class Expect(Written):
-    """The exact error that the fault must cause, and what the kernels witness of it.
-
-    `packets` is what each connection shows, each kind once, in the order in which the kinds first appear: SYN, SYN-ACK,
-    ICMP, and RST by others than the client always count, other kinds where they are named. None at all: `[]`.
-    `counters` says by how much a counter of a host moves while the clients try: `server.ListenOverflows: ">0"`.
-    """
-
-    outcome: Outcome
-    errno: Errno | None = None
-    stage: Stage | None = None
-    within: Time | None = None
-    after: Duration | None = None
-    clients: dict[KnownClient, Outcome] = Field(default_factory=dict)
-    heals: Heals | None = None
-    packets: tuple[ExpectedPacket, ...] | None = None
-    counters: dict[CounterName, Amount] = Field(default_factory=dict)
-
-    @pydantic.field_validator("outcome")
-    @classmethod
-    def _is_an_error(cls, outcome: Outcome) -> Outcome:
-        if outcome is Outcome.OK:
-            raise ValueError("a fault that leaves every client well is none; for single clients write `clients`")
-        return outcome
 
 
 class DiagnosisStep(Written):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -9,7 +10,8 @@ from typing import Any
 
 import dpkt
 
-from labctl.packets import Captured, header
+from labctl.model import Connection
+from labctl.packets import Captured, connections, header
 
 CLIENT, SERVER, ROUTER, ABSENT = "198.19.3.2", "198.19.3.3", "198.19.3.4", "198.19.3.14"
 CLIENT6, SERVER6 = "fd00::2", "fd00::3"
@@ -94,3 +96,44 @@ class Wire:
     def captures(self, hosts: Iterable[str] = ()) -> list[Captured]:
         """Return the captures of some hosts, or all."""
         return [Captured(host, pcap(*sorted(self._records[host]))) for host in hosts or self._records]
+
+
+SYN = tcp(CLIENT, SERVER, S)
+SYN_ACK = tcp(SERVER, CLIENT, S | A, 5000, ports=(8080, 40000), ack=1001, ident=0)
+RST = tcp(SERVER, CLIENT, R | A, 0, ports=(8080, 40000), ack=1001, ident=0)
+TO_ABSENT = tcp(CLIENT, ABSENT, S)
+UNREACHABLE = error(CLIENT, CLIENT, HOST_UNREACHABLE, TO_ABSENT)
+
+
+def from_client(*payload: int, ack: int = 5001, flags: int = A, ident: int = 7) -> bytes:
+    """Return a packet of a connection that stands; `payload` is the sequence number, and how many bytes."""
+    seq, length = payload or (1001, 0)
+    return tcp(CLIENT, SERVER, flags, seq, ack=ack, payload=b"x" * length, ident=ident)
+
+
+def from_server(*payload: int, ack: int = 1001, flags: int = A, ident: int = 8) -> bytes:
+    """Return a packet of the other direction."""
+    seq, length = payload or (5001, 0)
+    return tcp(SERVER, CLIENT, flags, seq, ports=(8080, 40000), ack=ack, payload=b"y" * length, ident=ident)
+
+
+def wire() -> Wire:
+    """Return a network of three hosts."""
+    return Wire("client", "router", "server")
+
+
+def read(seen: Wire | list[Captured], since: float = 0, until: float = math.inf) -> tuple[Connection, ...]:
+    """Read captures; times are milliseconds after they began."""
+    captures = seen.captures() if isinstance(seen, Wire) else seen
+    return connections(captures, NAMES, "client", BEGAN + since / 1000, BEGAN + until / 1000)
+
+
+def only(seen: Wire) -> Connection:
+    """Return the one connection that was seen."""
+    [connection] = read(seen)
+    return connection
+
+
+def kinds(connection: Connection) -> list[str]:
+    """Return the kinds of a connection's packets, and which came again."""
+    return [packet.kind + " again" * packet.again for packet in connection.packets]

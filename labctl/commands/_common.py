@@ -32,7 +32,12 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     """Return the terminal: coloured where it is one and NO_COLOR is not set; a quiet one prints nothing."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, quiet=quiet)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            """Let the error through, so that the command ends as every other whose reader is gone."""
+            raise BrokenPipeError
+
+    return Piped(stderr=stderr, highlight=False, quiet=quiet)
 
 
 def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recorded: bool = True) -> list[Loaded]:

@@ -79,6 +79,7 @@ def command(
 
 def _dry_run(chosen: list[Any]) -> int:
     from labctl.actions import plan
+    from labctl.report.text import plain
 
     for one in chosen:
         click.echo(f"{one.scenario.name}, on the stack {one.stack_file.stem}: {', '.join(one.stack.services)}")
@@ -86,7 +87,7 @@ def _dry_run(chosen: list[Any]) -> int:
             actions = getattr(one.scenario, part)
             click.echo(f"{part}:" if actions else f"{part}: none")
             for line in plan(actions):
-                click.echo(f"  {line}")
+                click.echo(plain(f"  {line}"))
     return os.EX_OK
 
 

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
+
+if TYPE_CHECKING:
+    from labctl.record import Record, Recorded
+    from labctl.scenario import Loaded
 
 
 @click.command(epilog="Example: labctl show tiny-backlog")
 @click.argument("name", metavar="NAME|PATH", shell_complete=_complete.scenarios)
 def command(name: str) -> None:
     """Explain a scenario: what is broken, what the client sees, how to tell, the fix."""
+    from labctl.report.text import plain
+
+    [loaded] = loaded_scenarios([name])
+    one = loaded.scenario
+    click.secho(plain(f"{one.name}: {one.title}"), bold=True)
+    click.echo(plain(f"{loaded.file}, on the stack {loaded.stack_file}\n"))
+    for line in _claim(loaded):
+        click.echo(plain(line))
+    if loaded.record:
+        click.echo("\nrecorded while it is broken")
+        for line in _recorded(loaded.record):
+            click.echo(f"  {plain(line)}")
+    click.echo(plain(f"\n{one.explain}"))
+
+
+def _claim(loaded: Loaded) -> Iterator[str]:
+    """Yield what a scenario claims, each part on a line."""
     from labctl import scenario
     from labctl.fields import typed
     from labctl.judge import criteria
 
-    [loaded] = loaded_scenarios([name])
     one = loaded.scenario
     expect = one.expect
     seen = " ".join(
         part for part in (expect.outcome.value, expect.errno, expect.stage and f"at {expect.stage.value}") if part
     )
     others = "".join(f"; {client}: {outcome.value}" for client, outcome in expect.clients.items())
-    click.secho(f"{one.name}: {one.title}", bold=True)
-    click.echo(f"{loaded.file}, on the stack {loaded.stack_file}")
-    click.echo(f"\ncause    {one.cause}: {scenario.CAUSES[one.cause]}")
-    click.echo(f"client   {one.client.target or typed(one.client.run or '')}, from {one.client.host}")
-    click.echo(f"expects  {seen}{others}")
+    yield f"cause    {one.cause}: {scenario.CAUSES[one.cause]}"
+    yield f"client   {one.client.target or typed(one.client.run or '')}, from {one.client.host}"
+    yield f"expects  {seen}{others}"
     for part in ("trigger", "fault", "fix"):
         for action in getattr(one, part):
-            click.echo(f"{part:<8} {action.typed()}")
+            yield f"{part:<8} {action.typed()}"
     for step in one.diagnose:
         where = f"on {step.host or one.client.host}: {typed(step.run)}" if step.run else f"the log of {step.log}"
-        click.echo(f"diagnose {where}" + (f"   # {criteria(step)}" if step.judges else ""))
-    click.echo(f"\n{one.explain}")
+        yield f"diagnose {where}" + (f"   # {criteria(step)}" if step.judges else "")
+
+
+def _recorded(recorded: Record) -> Iterator[str]:
+    """Yield a table of what each client saw, with the last line that it said below each row, which is often long."""
+    rows = [(client, _came_to(seen), seen.errno or "", seen.time) for client, seen in recorded.clients.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row, seen in zip(rows, recorded.clients.values(), strict=True):
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width).rstrip()
+        if seen.says:
+            yield "  " + seen.says.replace("\n", "\\n")
+
+
+def _came_to(seen: Recorded) -> str:
+    return f"{seen.outcome.value} at {seen.stage.value}" if seen.stage else seen.outcome.value

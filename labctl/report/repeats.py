@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from labctl.fingerprint import difference, reproducible
 from labctl.model import Result, Verdict
 from labctl.report.text import plain
+
+HEADINGS = ("runs", "passed", "fingerprints", "flake rate", "scenario")
 
 
 def by_scenario(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -35,19 +37,57 @@ def repeats(console: Console, results: Sequence[Result]) -> None:
     scenarios = by_scenario(results)
     if all(len(runs) == 1 for runs in scenarios.values()):
         return
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("  runs", "passed", "fingerprints", "flake rate"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("scenario", overflow="fold")
-    for name, runs in scenarios.items():
-        passed = sum(one.verdict is Verdict.PASSED for one in runs)
-        ways = len({one.fingerprint for one in runs})
-        flakes = len(runs) - Counter(one.verdict for one in runs).most_common(1)[0][1]
-        style = "" if ways == 1 and passed in (0, len(runs)) else "yellow"
-        table.add_row(str(len(runs)), str(passed), str(ways), f"{100 * flakes / len(runs):.1f} %", name, style=style)
-    console.print(table)
+    told = {name: _Told.of(runs) for name, runs in scenarios.items()}
+    heading, *lines = _table(told)
+    if max(map(len, [heading, *lines])) <= console.width:
+        console.print(Text(heading, style="bold"), soft_wrap=True)
+    else:
+        lines = [f"  {name}: {one.in_words()}" for name, one in told.items()]
+    for line, one in zip(lines, told.values(), strict=True):
+        console.print(Text(line, style="" if one.steady else "yellow"), soft_wrap=True)
     for name, runs in scenarios.items():
         _apart(console, name, runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How often a scenario ran and passed, and in how many ways."""
+
+    runs: int
+    passed: int
+    ways: int
+    flakes: int  # runs that came to another verdict than most
+
+    @classmethod
+    def of(cls, runs: Sequence[Result]) -> _Told:
+        verdicts = Counter(one.verdict for one in runs)
+        flakes = len(runs) - max(verdicts.values())
+        return cls(len(runs), verdicts[Verdict.PASSED], len({one.fingerprint for one in runs}), flakes)
+
+    @property
+    def steady(self) -> bool:
+        return self.ways == 1 and self.passed in (0, self.runs)
+
+    @property
+    def rate(self) -> str:
+        return f"{100 * self.flakes / self.runs:.1f} %"
+
+    def in_words(self) -> str:
+        """Write it where a table has no room."""
+        ways = f"{self.ways} fingerprint{'s' * (self.ways != 1)}"
+        return f"{self.passed} of {self.runs} passed, {ways}, flake rate {self.rate}"
+
+
+def _table(told: Mapping[str, _Told]) -> list[str]:
+    """Return the lines of a table, its heading first; what has a name comes last, so that nothing is cut off."""
+    rows = [(str(one.runs), str(one.passed), str(one.ways), one.rate, name) for name, one in told.items()]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)][:-1]
+
+    def line(*cells: str) -> str:
+        numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+        return "  ".join(("", *numbers, cells[-1]))
+
+    return [line(*HEADINGS), *(line(*row) for row in rows)]
 
 
 def _apart(console: Console, name: str, runs: Sequence[Result]) -> None:
@@ -56,6 +96,8 @@ def _apart(console: Console, name: str, runs: Sequence[Result]) -> None:
     if len(ways) == 1:
         return
     one, other = (next(run for run in runs if run.fingerprint == way) for way in ways)
-    console.print(Text(f"  {name} is not the same in every run: {plain(difference(*map(reproducible, (one, other))))}"))
-    for run in (one, other):
-        console.print(Text(f"    {run.folder}", style="dim"), soft_wrap=True)
+    apart = difference(*map(reproducible, (one, other)))
+    console.print(Text(f"  {name} is not the same in every run:", style="yellow"), soft_wrap=True)
+    console.print(Text(f"    {plain(apart)}"), soft_wrap=True)
+    for which, run in (("the one", one), ("the other", other)):
+        console.print(Text(f"    {which:<9}  {run.folder}", style="dim"), soft_wrap=True)

@@ -108,7 +108,7 @@ class _Phase:
         took = milliseconds(result.ended - result.began)
         begun = bool(result.observations)
         heading = HEADINGS[result.phase] if begun else f"{result.phase}: {DOING[result.phase]}, in vain"
-        self.console.print(Text.assemble(self.indent, (heading, "bold"), ("  " + took, "dim")))
+        self.console.print(Text.assemble(self.indent, (heading, "bold"), ("  " + took, "dim")), soft_wrap=True)
         for done in result.done:
             self._line("$ " + plain(done), style="cyan")
         if result.phase is Phase.UNFIXED and len(result.observations) > 1:

@@ -176,6 +176,18 @@ def test_the_first_difference_between_two_runs_is_told_in_a_line(other: Result, 
     assert fingerprint(ran()) != fingerprint(other)
 
 
+def test_a_client_that_stands_there_twice_is_told_with_both() -> None:
+    """No run has that, but a result that somebody has changed may: nothing of it is passed over."""
+    forged = replace(SAID, outcome=Outcome.TIMED_OUT)
+    made, *others = (
+        result(Verdict.PASSED, "server-down", phase(Phase.FAULTED, *tries))
+        for tries in ([SAID], [forged, SAID], [SAID, forged], [SAID, SAID])
+    )
+    assert len({fingerprint(one) for one in (made, *others)}) == 4
+    told = difference(reproducible(made), reproducible(others[0]))
+    assert told.startswith("phases.faulted.clients.requests: {'outcome': 'refused'")
+
+
 def test_a_client_that_came_to_something_else_in_a_healthy_phase_differs() -> None:
     made = ran()
     worse = observed(Phase.HEALTHY, Observation(0.1, (replace(OK, outcome=Outcome.RESET),), ()))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from labctl.expect import Expect
 from labctl.judge import sentence
 from labctl.model import Connection, Evidence, Look, Packet
 from labctl.proof import WIRE, judged, unmoved
-from labctl.scenario import Expect
 
 
 def sent(by: str, kind: str, reached: str = "", *, again: bool = False) -> Packet:
@@ -136,3 +136,11 @@ def test_of_several_rules_one_must_have_taken_a_packet() -> None:
 def test_packets_that_should_be_there_and_none_was_captured_prove_nothing() -> None:
     assert unmoved(evidence(), expecting(packets=SYN_RST)) == ["no packet of the clients was captured"]
     assert unmoved(evidence(), expecting(packets=[])) == []
+
+
+def test_where_the_fault_s_rule_took_packets_a_wire_without_them_is_another_claim() -> None:
+    """An OUTPUT rule drops what never leaves: the fault is in place, and what was expected is wrong."""
+    seen = evidence(rules={"iptables -I OUTPUT -j DROP": 3})
+    expect = expecting(packets=SYN_RST)
+    assert unmoved(seen, expect) == []
+    assert wrong(seen, expect).endswith("but it showed no connection")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from labctl.actions.firewall import Iptables, Nft
 
@@ -21,7 +22,7 @@ def of_iptables(listing: str, named: str = NAMED) -> int:
     return counter.count(named, listing)
 
 
-def of_nft(*rules: dict[str, object], statement: str = "inet filter input tcp dport 8080 drop") -> int:
+def of_nft(*rules: Mapping[str, object], statement: str = "inet filter input tcp dport 8080 drop") -> int:
     counter = Nft(nft="server", rule=statement).counter()
     assert counter is not None
     return counter.count("", json.dumps({"nftables": [{"metainfo": {}}, *({"rule": rule} for rule in rules)]}))

@@ -105,6 +105,9 @@ MISTAKES = [
     ("    shows: LISTEN\n", "    shows: LISTEN\n    log: server\n", "sound.yaml:24:5: ", "either `run` or `log`"),
     ("    shows: LISTEN\n", "    shows: '('\n", "sound.yaml:27:12: ", "no pattern that RE2 understands"),
     ("    with: tools\n", "    place: tools\n", "sound.yaml:26:5: ", "unknown key 'place'."),
+    ("  stage: connect\n", "  packets: [{from: client, kind: SYN}, {from: client, kind: SYN}]\n", "sound.yaml:20:12: ", "the SYN by client stands here twice"),
+    ("  within: 1s\n", "  within: 1s\n  after: 2s\n", "sound.yaml:18:3: ", "no client can fail both `after` and `within` these times"),
+    ("  target: http://server:8080/\n", "  run: curl http://server:8080/\n", "sound.yaml:20:3: ", "a command does not tell at which stage it failed"),
     ("  stage: connect\n", "  packets: [{from: nobody, kind: SYN}]\n", "sound.yaml:20:20: ", "there is no host called 'nobody'"),
     ("  stage: connect\n", "  packets: [{from: server, kind: SYNACK}]\n", "sound.yaml:20:34: ", "there is no kind of packet called 'SYNACK'. Did you mean 'SYN-ACK'?"),
     ("  stage: connect\n", "  packets: [{from: server, type: SYN}]\n", "sound.yaml:20:28: ", "unknown key 'type'."),
@@ -211,3 +214,11 @@ def test_any_values_are_a_scenario_or_mistakes(
         scenario.load(file)
     except UsageError as error:
         assert str(error)
+
+
+def test_packets_that_never_leave_a_host_are_not_judged(tmp_path: Path) -> None:
+    text = SOUND.replace("http://server:8080/", "http://127.0.0.1:8080/").replace(
+        "  stage: connect\n", "  packets: []\n"
+    )
+    [told] = mistakes(tmp_path, text)
+    assert told.startswith("sound.yaml:20:3: what a host sends to itself over lo is not told as connections")
