@@ -85,6 +85,7 @@ def running(
     session: Session, options: Options, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[Ran]]]:
     """Run some scenarios with all clients, and have their captures read before the hosts are gone."""
+    runs = tmp_path_factory.mktemp("evidence")  # nobody else's are there
     files = {name: installed("scenarios") / f"{name}.yaml" for name in HOSTS}
     files["triggered"] = variant(tmp_path_factory.mktemp("triggered"), "triggered", {"trigger": TRIGGERS})
     loaded = {name: scenario.load(file) for name, file in files.items()}
@@ -93,12 +94,12 @@ def running(
         read: dict[str, str] = {}
 
         def visit(observer: Observer, _: Verdict) -> None:
-            [folder] = options.runs.glob(f"*-{name}")
+            [folder] = runs.glob(f"*-{name}")
             lab = observer.lab
             read.update((host, read_by_tcpdump(session, lab, folder / f"{host}.pcap")) for host in lab.pods)
 
         until = Phase.HEALTHY if name == "triggered" else Phase.FIXED
-        return Ran(run(loaded[name], session, replace(options, visit=visit, until=until)), read)
+        return Ran(run(loaded[name], session, replace(options, runs=runs, visit=visit, until=until)), read)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {name: pool.submit(start, name) for name in loaded}
