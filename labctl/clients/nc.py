@@ -21,9 +21,10 @@ def version() -> str:
 
 def command(target: Target, timeout: float) -> list[str]:
     """Return the command line."""
-    seconds = math.ceil(timeout)
+    whole = timeout == math.ceil(timeout)
+    seconds = math.ceil(timeout) if whole else math.ceil(timeout) + 1  # whoever keeps the time, the other must not
     test = ["nc", "-zv", "-w", str(seconds), target.host, str(target.port)]
-    return test if seconds == timeout else limited(timeout, *test)
+    return test if whole else limited(timeout, *test)
 
 
 def read(exit_code: int, _: str, stderr: str) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def test_curl(code: int, stdout: str, stderr: str, outcome: str, stage: str | No
     ("seconds", "line"),
     [
         (2.0, ["nc", "-zv", "-w", "2", "server", "80"]),
-        (1.9, ["timeout", "1.9", "nc", "-zv", "-w", "2", "server", "80"]),
-        (0.25, ["timeout", "0.25", "nc", "-zv", "-w", "1", "server", "80"]),
+        (1.9, ["timeout", "1.9", "nc", "-zv", "-w", "3", "server", "80"]),
+        (0.25, ["timeout", "0.25", "nc", "-zv", "-w", "2", "server", "80"]),
     ],
 )
 def test_nc_keeps_a_time_that_is_no_whole_second(seconds: float, line: list[str]) -> None:
