@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from labctl import result as results
 from labctl.errors import UsageError
-from labctl.model import Connection, Phase, PhaseResult, Result, Verdict
+from labctl.model import Connection, Packet, Phase, PhaseResult, Result, Verdict
 
 PCAP = results.PCAP
+JOURNAL = "journal.jsonl"
+NOTED = re.compile(rb'^\{"at": [^,]+, "kind": "note", "text": "verdict: ([a-z]+)"', re.MULTILINE)  # see `labctl.run`
+LOGS = "logs/"
 MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.witness.MOST_PACKETS`
 MOST_TOLD = 200  # characters of how a connection went
+MOST_PARTS = 20  # of a connection that are compared with what is told of it
 
 
 def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
@@ -27,6 +32,9 @@ def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
             told = f"its fingerprint is {result.fingerprint}" if result.fingerprint else "has no fingerprint"
             yield f"{results.NAME}: {told}, and that of what it tells is {computed}"
     yield from _unproved(result)
+    if JOURNAL in members:
+        yield from _noted(result, members[JOURNAL])
+    yield from _logs(result, members)
     if any(map(_connections, result.phases)) and not any(name.endswith(PCAP) for name in members):
         yield f"{results.NAME}: tells of connections, and there is no capture that shows any"
     yield from contradictions(
@@ -59,12 +67,36 @@ def _unproved(result: Result) -> Iterator[str]:
                 yield f"{results.NAME}: passed, although `{step.command}` does not tell the {phase.phase} phase"
 
 
+def _noted(result: Result, journal: bytes) -> Iterator[str]:
+    """Yield it where the journal, which was written while the run went on, knows of another verdict."""
+    noted = NOTED.findall(journal)
+    if not noted:
+        yield f"{JOURNAL}: tells of no verdict"
+    elif noted[-1].decode() != result.verdict.value:
+        yield f"{JOURNAL}: ends with {noted[-1].decode()}, and {results.NAME} with {result.verdict}"
+
+
+def _logs(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield which logs are not what the result has of them."""
+    told = {
+        f"{LOGS}{service}-{number}.log": output.get("log") if isinstance(output, Mapping) else None
+        for service, outputs in result.services.items()
+        for number, output in enumerate(outputs if isinstance(outputs, Sequence) else (), 1)
+    }
+    for name, content in members.items():
+        if name in told and content != str(told[name]).encode(errors="backslashreplace"):
+            yield f"{name}: is not what {results.NAME} has of it"
+        elif name.startswith(LOGS) and name not in told:
+            yield f"{name}: is of no container that {results.NAME} tells of"
+
+
 def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
     """Return which connections of a result the captures, by their hosts, do not show as it tells them.
 
     Compared are the connections of each phase's last observation: the ports, the server, who sent which kinds of
-    packets. What was captured before and after that observation may add to a connection at either end. ARP requests
-    are left out: which connection they belong to depends on how far back one looks.
+    packets, and that they came as far as is told, where the capture of that host is there. What was captured before and
+    after that observation may add to a connection at either end. ARP requests are left out: which connection they
+    belong to depends on how far back one looks.
     """
     told = [(phase.phase, one) for phase in result.phases for one in _connections(phase)]
     clients = list(dict.fromkeys(one.client for _, one in told))
@@ -80,14 +112,50 @@ def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
         captured = _captured(result, pcaps, clients[0])
     except UsageError as error:
         return [error.what]
-    problems = []
-    for phase, one in told:
-        course, seen = _course(one), captured.get(_ends(one), ())
-        if not course or not any(course in whole for whole in seen):
-            there = "tells it otherwise" if seen else "knows of no such connection"
-            what = f"tells that {phase} had{course[:MOST_TOLD] or ' nothing'} on {_ends(one)}"
-            problems.append(f"{results.NAME}: {what}; {clients[0]}{PCAP} {there}")
-    return problems
+    return [
+        f"{results.NAME}: tells that {phase} had{_course(one)[:MOST_TOLD] or ' nothing'} on {_ends(one)}; {apart}"
+        for phase, one in told
+        if (apart := _apart(one, captured.get(_ends(one), ()), pcaps))
+    ]
+
+
+def _apart(told: Connection, captured: Sequence[Connection], hosts: Collection[str]) -> str:
+    """Return what the captures have instead of what is told of a connection, or nothing."""
+    packets = _packets(told)
+    parts = [part for one in captured for part in _parts(_packets(one), packets)]
+    if not packets or not parts:
+        return f"{told.client}{PCAP} {'tells it otherwise' if captured else 'knows of no such connection'}"
+    lost = [
+        [one for one, seen in zip(packets, part, strict=True) if one.reached in hosts and not _as_far(one, seen, told)]
+        for part in parts
+    ]
+    if not all(lost):
+        return ""
+    first = min(lost, key=len)[0]
+    return f"{first.reached}{PCAP} does not show the {first.kind} by {first.by}"
+
+
+def _parts(whole: Sequence[Packet], told: Sequence[Packet]) -> Iterator[Sequence[Packet]]:
+    """Yield the parts of a connection, the first MOST_PARTS of them, in which the same hosts sent the same kinds."""
+    letters: dict[tuple[str, str], str] = {}
+
+    def written(packets: Sequence[Packet]) -> str:
+        return "".join(letters.setdefault((one.kind, one.by), chr(len(letters))) for one in packets)
+
+    searched, part = written(whole), written(told)
+    at = searched.find(part)
+    for _ in range(MOST_PARTS):
+        if at < 0:
+            return
+        yield whole[at : at + len(part)]
+        at = searched.find(part, at + 1)
+
+
+def _as_far(told: Packet, seen: Packet, of: Connection) -> bool:
+    """Tell whether a packet was captured as far on its way as is told; what the whole run captured may be further."""
+    if told.reached in (of.client, of.server, told.by):
+        return told.reached in (seen.reached, told.by)
+    return seen.reached != told.by
 
 
 def _connections(phase: PhaseResult) -> tuple[Connection, ...]:
@@ -95,7 +163,7 @@ def _connections(phase: PhaseResult) -> tuple[Connection, ...]:
     return evidence.connections if evidence else ()
 
 
-def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[str, list[str]]:
+def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[str, list[Connection]]:
     """Return how the connections of the whole run went, by their ends; raises UsageError where that cannot be read."""
     from labctl.packets import Captured, connections
 
@@ -105,10 +173,10 @@ def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[s
             connections([one], {}, client, math.inf, math.inf)  # nothing is as late, so only the file's head is read
         except ValueError as error:
             raise UsageError(f"{one.host}{PCAP}: is no capture of labctl's") from error
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Connection]] = {}
     try:
         for connection in connections(captures, result.names, client, 0, math.inf):
-            found.setdefault(_ends(connection), []).append(_course(connection))
+            found.setdefault(_ends(connection), []).append(connection)
     except ValueError as error:
         raise UsageError(f"{results.NAME}: names an address that is none: {error}") from error
     return found
@@ -119,7 +187,11 @@ def _ends(one: Connection) -> str:
 
 
 def _course(one: Connection) -> str:
-    """Write who sent what; each packet has a beginning and an end, so that a part of a course is found in the whole."""
+    """Write who sent what."""
+    return "".join(f" {packet.kind} by {packet.by}," for packet in _packets(one))
+
+
+def _packets(one: Connection) -> list[Packet]:
     from labctl.packets import ARP_REQUEST
 
-    return "".join(f" {packet.kind} by {packet.by}," for packet in one.packets if packet.kind != ARP_REQUEST)
+    return [packet for packet in one.packets if packet.kind != ARP_REQUEST]

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -24,6 +25,7 @@ from labctl.places import RUNS
 
 UP_TO = "as claimed up to the faulted phase, where it was to end"
 NAMES = {"address.client": CLIENT, "address.server": SERVER}
+LOG = "listening\n"
 PORTS = (40001, 40002, 40002)  # of three attempts, a second after each other
 
 
@@ -55,21 +57,22 @@ def evident(ran: Result, *seen: Connection) -> Result:
     return replace(ran, fingerprint=fingerprint(ran))
 
 
-RAN = evident(result(Verdict.PASSED, reason=UP_TO), *captured(2.0))
+PRINTED = {"server": [{"log": LOG, "exit": None}]}
+RAN = evident(replace(result(Verdict.PASSED, reason=UP_TO), services=PRINTED), *captured(2.0))
 
 
 def folder(at: Path, ran: Result = RAN) -> Path:
     """Write the folder of a run, as labctl leaves it."""
     run = at / ran.run
     journal = Journal(run)
-    journal.note(NOTE, "it begins")
+    journal.note(NOTE, f"verdict: {ran.verdict}")
     journal.conclude(ran)
     for name in ("counters", "environment", "scenario", "stack"):
         (run / f"{name}.json").write_text(f'{{"{name}": 1}}\n')
     for host, pcap in PCAPS.items():
         (run / f"{host}.pcap").write_bytes(pcap)
     (run / "logs").mkdir()
-    (run / "logs" / "server-1.log").write_text("listening\n")
+    (run / "logs" / "server-1.log").write_text(LOG)
     return run
 
 
@@ -111,8 +114,10 @@ def with_sums(members: Mapping[str, bytes], **said: Any) -> dict[str, bytes]:
 
 
 def rewritten(made: Path, to: Path, ran: Result, **said: Any) -> Verified:
-    """Return what is found where somebody has changed the result, all sums, and what else the manifest says."""
+    """Return what is found where somebody has changed the result, all sums, and what else says so."""
     members = unpacked(made)
+    journal = f"{ran.run}/journal.jsonl"
+    members[journal] = re.sub(rb"verdict: [a-z]+", f"verdict: {ran.verdict}".encode(), members[journal])
     members[f"{ran.run}/result.json"] = json.dumps(asdict(ran), default=str).encode()
     said = {"verdict": ran.verdict, "scenario": ran.scenario, "fingerprint": ran.fingerprint, **said}
     return verify(packed(with_sums(members, **said), to))
@@ -136,7 +141,9 @@ BASE = result(
 def left(folder: Path, ran: Result = BASE) -> str:
     """Leave a run in a folder, as labctl does; return its name."""
     ran = replace(ran, fingerprint=fingerprint(ran), names={"address.client": "198.19.3.2"})
-    Journal(folder / RUNS / ran.run).conclude(ran)
+    journal = Journal(folder / RUNS / ran.run)
+    journal.note(NOTE, f"verdict: {ran.verdict}")
+    journal.conclude(ran)
     (folder / RUNS / ran.run / "client.pcap").write_bytes(header())
     (folder / RUNS / ran.run / "environment.json").write_text('{"kernel": "\x1b[2J"}')
     return ran.run

@@ -193,6 +193,54 @@ def test_the_order_and_the_senders_of_packets_count() -> None:
         assert len(contradictions(evident(RAN, wrong), PCAPS)) == 1
 
 
+def test_a_packet_that_its_receiver_did_not_capture_did_not_come_so_far() -> None:
+    """As where one host's capture is that of another run; of a host whose capture is missing nothing can be told."""
+    ran = evident(RAN, *captured(0))
+    for host, packet in (("client", "RST by server"), ("server", "SYN by client")):
+        told = contradictions(ran, {**PCAPS, host: header()})
+        assert len(told) == 3
+        assert all(one.endswith(f"; {host}.pcap does not show the {packet}") for one in told)
+        assert contradictions(ran, {name: pcap for name, pcap in PCAPS.items() if name != host}) == []
+
+
+def test_a_packet_that_came_further_once_nobody_looked_any_more_is_no_contradiction() -> None:
+    [one, *_] = captured(0)
+    under_way = replace(one, packets=tuple(replace(packet, reached=packet.by) for packet in one.packets))
+    assert contradictions(evident(RAN, under_way), PCAPS) == []
+    past_a_router = replace(one, packets=tuple(replace(packet, reached="router") for packet in one.packets))
+    assert contradictions(evident(RAN, past_a_router), PCAPS) == []
+
+
+def changed(made: Path, to: Path, name: str, old: bytes, new: bytes) -> tuple[str, ...]:
+    """Return what is found where one file was changed, and all sums."""
+    members = unpacked(made)
+    assert old in members[f"{RAN.run}/{name}"]
+    members[f"{RAN.run}/{name}"] = members[f"{RAN.run}/{name}"].replace(old, new)
+    return verify(packed(with_sums(members), to)).problems
+
+
+def test_a_journal_that_ends_otherwise_is_told(made: Path, tmp_path: Path) -> None:
+    told = ("journal.jsonl: ends with failed, and result.json with passed",)
+    assert changed(made, tmp_path / "x", "journal.jsonl", b"verdict: passed", b"verdict: failed") == told
+    for old, new in ((b"verdict: passed", b"verdict: no word"), (b'"kind": "note"', b'"kind": "docker"')):
+        told = ("journal.jsonl: tells of no verdict",)
+        assert changed(made, tmp_path / "x", "journal.jsonl", old, new) == told
+
+
+def test_a_log_that_is_not_what_the_result_has_of_it_is_told(made: Path, tmp_path: Path) -> None:
+    told = ("logs/server-1.log: is not what result.json has of it",)
+    assert changed(made, tmp_path / "x", "logs/server-1.log", b"listening", b"sleeping!") == told
+    members = unpacked(made)
+    members[f"{RAN.run}/logs/server-2.log"] = b""
+    told = ("logs/server-2.log: is of no container that result.json tells of",)
+    assert verify(packed(with_sums(members), tmp_path / "x")).problems == told
+
+
+@pytest.mark.parametrize("services", [{"server": 1}, {"server": "text"}, {"server": [1]}, {"server": [{}]}])
+def test_services_of_any_shape_are_read_without_an_accident(made: Path, tmp_path: Path, services: Any) -> None:
+    assert named(rewritten(made, tmp_path / "x", replace(RAN, services=services))) == {"logs/server-1.log"}
+
+
 def test_only_the_last_observation_of_a_phase_has_to_be_in_the_captures() -> None:
     [one, *_] = captured(0)
     [last] = evident(RAN, one).phases[-1].observations
