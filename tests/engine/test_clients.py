@@ -15,6 +15,7 @@ from labctl.clients._command import ENDED
 from labctl.errors import AgentRefused
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
+from labctl.waiting import poll
 
 TIMEOUT = 1.0
 
@@ -122,5 +123,7 @@ def established(lab: Lab) -> int:
 
 
 def test_no_client_leaves_a_zombie(lab: Lab) -> None:
+    """Whoever ended is one for the moment until its parent has waited for it."""
     attempt(lab, "curl", "http://server:9/")
-    assert lab.tool("client", ["sh", "-c", "ps -eo stat= | grep -c Z"], 5).stdout.strip() == "0"
+    count = ["sh", "-c", "ps -eo stat= | grep -c Z"]
+    poll(lambda: lab.tool("client", count, 5).stdout.strip() == "0", 5, "every child to be waited for")
