@@ -116,10 +116,10 @@ def _sha256(content: bytes) -> str:
 
 def _missing(result: Result, names: Iterable[str]) -> tuple[str, ...]:
     """Return what a whole run leaves and is not among the names."""
-    from labctl.packets import HOST_ADDRESS
+    from labctl.packets import addresses
 
-    hosts = [name.removeprefix(HOST_ADDRESS) for name in result.names if name.startswith(HOST_ADDRESS)]
-    return tuple(sorted({*results.OPTIONAL, *(host + PCAP for host in hosts)}.difference(names)))
+    captures = (host + PCAP for host in addresses(result.names))
+    return tuple(sorted({*results.OPTIONAL, *captures}.difference(names)))
 
 
 def verify(file: Path) -> Verified:

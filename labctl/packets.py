@@ -28,13 +28,10 @@ ICMP = {  # by type and code: RFC 792, RFC 1812 5.2.7.1, include/uapi/linux/icmp
     (3, 13): "ICMP admin-prohibited",
     (11, 0): "ICMP time-exceeded",
 }
-ICMP6 = {(1, 0): (3, 0), (1, 1): (3, 13), (1, 3): (3, 1), (1, 4): (3, 3), (2, 0): (3, 4), (3, 0): (11, 0)}
-"""What is nearest in ICMP to a type and code of ICMPv6 (RFC 4443)."""
+ICMP6 = {(1, 0): (3, 0), (1, 1): (3, 13), (1, 3): (3, 1), (1, 4): (3, 3), (2, 0): (3, 4), (3, 0): (11, 0)}  # RFC 4443
 ICMP_KINDS = (*ICMP.values(), ICMP_OTHER)
 KINDS = (SYN, SYN_ACK, ACK, DATA, FIN, RST, ARP_REQUEST, *ICMP_KINDS)
-"""The names of the kinds of packets."""
-TELLING = frozenset({SYN, SYN_ACK, RST, *ICMP_KINDS})
-"""The kinds that always tell how an attempt went."""
+TELLING = frozenset({SYN, SYN_ACK, RST, *ICMP_KINDS})  # these always tell how an attempt went
 
 HOST_ADDRESS = "address."  # what the name of a host's address begins with, see labctl.placeholders.address_of
 MAGIC, COOKED, SNAP = 0xA1B23C4D, 276, 256  # nanoseconds (pcap-savefile(5)), LINKTYPE_LINUX_SLL2, bytes of a packet
@@ -96,6 +93,11 @@ def header() -> bytes:
     return FILE.pack(MAGIC, 2, 4, 0, 0, SNAP, COOKED)
 
 
+def addresses(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the address of each host, by what placeholders stand for (Result.names)."""
+    return {name.removeprefix(HOST_ADDRESS): of for name, of in names.items() if name.startswith(HOST_ADDRESS)}
+
+
 def connections(
     captures: Sequence[Captured], names: Mapping[str, str], client: str, since: float, until: float
 ) -> tuple[Connection, ...]:
@@ -104,8 +106,7 @@ def connections(
     Those count whose first packet was in [since, until), seconds since 1970. One may be nothing but what the client's
     own kernel said of it. `names` is Result.names. Raises ValueError where a file is no capture.
     """
-    hosts = {name.removeprefix(HOST_ADDRESS): of for name, of in names.items() if name.startswith(HOST_ADDRESS)}
-    owners = {ip_address(address).packed: host for host, address in hosts.items()}
+    owners = {ip_address(address).packed: host for host, address in addresses(names).items()}
     sent = _together(one for captured in captures for one in _seen(captured, since))
     requests = [one._replace(reached=client) for one in sent if one.packet.kind == ARP_REQUEST]
     found = []
@@ -258,8 +259,7 @@ def _read(protocol: int, raw: bytes) -> _Packet | None:
         return _error(protocol, ip, content)
     tcp = dpkt.tcp.TCP(content)
     payload, flow = length - 4 * tcp.off, (ip.src, tcp.sport, ip.dst, tcp.dport)
-    ident = getattr(ip, "id", 0)  # IPv6 has none
-    return _Packet(_kind(tcp.flags, payload), ip.src, flow, tcp.seq, tcp.flags, payload, tcp.ack, ident)
+    return _Packet(_kind(tcp.flags, payload), ip.src, flow, tcp.seq, tcp.flags, payload, tcp.ack, getattr(ip, "id", 0))
 
 
 def _datagram(protocol: int, raw: bytes) -> tuple[Any, int, bytes] | None:

@@ -13,13 +13,12 @@ from typing import Any
 
 from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused
-from labctl.packets import Captured, header
+from labctl.packets import SNAP, Captured, header
 from labctl.wire import Program
 
 ANSWERS = 5.0  # seconds
 MOST_PACKETS = 20_000
 LONGEST = 900.0  # seconds
-SNAP = 256  # bytes of each packet: its headers, and the beginning of what it carries
 BUFFER = 8 << 20  # bytes between two looks: some thousands of packets
 
 
@@ -35,7 +34,7 @@ class Limits:
 
     packets: int = MOST_PACKETS
     seconds: float = LONGEST
-    snap: int = SNAP
+    snap: int = SNAP  # a packet's headers, and the beginning of what it carries
     buffer: int = BUFFER
     interface: str | None = None
 
