@@ -27,8 +27,8 @@ def alone(document: Document) -> Iterator[Mistake]:
     yield from _unjudged(document)
     for path in document.keys:
         match path:
-            case ("fault" | "fix", int(), "after"):
-                yield document.mistake(path, "only a trigger's step can wait with `after`.", at_key=True)
+            case ("fault" | "fix", int(), "after" | "after-syns" as key):
+                yield document.mistake(path, f"only a trigger's step can wait with `{key}`.", at_key=True)
             case _ if path in NOT_JUDGED_YET:
                 yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
 

@@ -104,6 +104,18 @@ class Lab:
         for pod in self.pods.values():
             pod.agent.ask("listeners", PROOF_WITHIN)
 
+    def await_syns(self, host: str, number: int, seconds: float) -> None:
+        """Wait until a host has received the SYNs of so many connections whose handshakes are not over (ss(8))."""
+        seen = ""
+
+        def received() -> bool:
+            nonlocal seen
+            seen = self.tool(host, ["ss", "-Htn", "state", "syn-recv"], PROOF_WITHIN).output
+            return len(seen.splitlines()) >= number
+
+        with self._journal.timed(f"waiting for {number} SYNs on {host}", WAITING):
+            poll(received, seconds, f"{host} to have received {number} SYNs", last=lambda: seen)
+
     def last_words(self) -> str:
         """Return, of every service that is paused or has ended, how it ended and what it printed last."""
         words = []

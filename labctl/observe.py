@@ -143,7 +143,7 @@ class Observer:
         self.lab.held.clear()
         triggers = self.scenario.trigger
         for action in triggers:
-            if action.after is None:
+            if not action.late:
                 self._apply(action)
         with self._witnesses.watching() as seen:
             at = self._journal.now
@@ -162,14 +162,12 @@ class Observer:
     def _tried(self) -> tuple[Try, ...]:
         """Let every client try, and what triggers do meanwhile be done."""
         began = time.monotonic()
-        late_ones = [action for action in self.scenario.trigger if action.after is not None]
         pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
         try:
-            late = [pool.submit(self._late, action, began) for action in late_ones]
+            late = pool.submit(self._trigger_late, began)
             with self._journal.timed("trying to connect", WAITING):
                 tries = tuple(self._tries(pool))
-            for trigger in late:
-                trigger.result()
+            late.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
         return tries
@@ -200,9 +198,14 @@ class Observer:
         with self._journal.timed("letting time pass", WAITING):
             time.sleep(BETWEEN)
 
-    def _late(self, action: Action, began: float) -> None:
-        time.sleep(max(0.0, began + float(action.after or 0) - time.monotonic()))
-        self._apply(action)
+    def _trigger_late(self, began: float) -> None:
+        """Do, one after the other, what triggers do while the clients try."""
+        for action in self.scenario.trigger:
+            if action.late:
+                time.sleep(max(0.0, began + (action.after or 0) - time.monotonic()))
+                if action.after_syns is not None:
+                    self.lab.await_syns(action.after_syns, len(self._names()) or 1, self._timeout)
+                self._apply(action)
 
     def _names(self) -> list[str]:
         """Return the clients that try; none where a command is run in their place."""

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import pydantic
 
 from labctl.errors import indented
-from labctl.fields import Command, Duration, ExitCode, Listener, Pattern, Time, Written
+from labctl.fields import Command, Duration, ExitCode, Host, Listener, Pattern, Time, Written
 
 FAMILIES = "labctl.actions"
 DEVICE = "$(ls /sys/class/net | grep ^eth)"
@@ -126,6 +126,7 @@ class Action(Written):
 
     until: Until | None = None
     after: Duration | None = None  # triggers only: this long after the try began
+    after_syns: Host | None = pydantic.Field(default=None, alias="after-syns")  # triggers only, see `late`
 
     def __init_subclass__(cls, key: str | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -135,6 +136,14 @@ class Action(Written):
             raise ValueError(f"an action called {key!r} exists already: {registry[key].__module__}")
         cls.kind = key
         registry[key] = cls
+
+    @property
+    def late(self) -> bool:
+        """Whether it is done while the clients try.
+
+        `after` waits for a time, `after-syns` until a host has every client's SYN, and no client's handshake is over.
+        """
+        return self.after is not None or self.after_syns is not None
 
     @property
     def subject(self) -> str:

@@ -201,6 +201,16 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         Phase.UNFIXED,
         "it should have healed by itself, but",
     ),
+    "a trigger that waits for what never comes": (
+        "server-down",
+        {
+            "client": {"host": "client", "target": "http://server:8080/", "timeout": "1s"},
+            "trigger": [{"run": "true", "host": "server", "after-syns": "server"}],
+        },
+        I,
+        Phase.HEALTHY,
+        f"waited 1 s for server to have received {len(names())} SYNs, in vain",
+    ),
     "a client that never worked": (
         "server-down",
         {"client": {"host": "client", "target": "http://server:9090/", "timeout": "1s"}},

@@ -116,6 +116,8 @@ MISTAKES = [
     ("  stage: connect\n", "  counters: {server.ListenOverflows: some}\n", "sound.yaml:20:38: ", "is no amount: a number, or one with >, >=, < or <= before it"),
     ("  timeout: 2s\n", "  connection: kept\n", "sound.yaml:8:3: ", "connections kept over phases are not supported yet"),
     ("  - recreate: server\nrequires", "  - recreate: server\n    after: 1s\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `after`."),
+    ("  - recreate: server\nrequires", "  - recreate: server\n    after-syns: server\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `after-syns`."),
+    ("    after: 100ms\n", "    after-syns: sever\n", "sound.yaml:12:17: ", "there is no host called 'sever'. Did you mean 'server'?"),
     ("name: sound", "name: other", "sound.yaml:1:7: ", "the name 'other' is not the file's."),
     ("  outcome: refused\n", "  outcome: refusd\n", "sound.yaml:18:12: ", "Did you mean 'refused'?"),
     ("  errno: ECONNREFUSED\n", "  errno: refused\n", "sound.yaml:19:10: ", "'refused': is no errno; did you mean ECONNREFUSED"),
