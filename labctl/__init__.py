@@ -12,12 +12,14 @@ also run inside the hosts, so they lean on the standard library (and each client
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
+    symptoms     errors, read out of any text
     packets      captures, read into connections
     counters     the kernel's own counters
     sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
     documents    YAML files, with the line and column of everything in them
+    generated    JSON files that labctl writes and people review
     reproducible  text and times without what varies from run to run
     record       the exact errors of a scenario, on file beside it
     fingerprint  everything of a run that must be the same in the next
@@ -60,6 +62,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     inside       a person in a running lab
     selection    which scenarios an expression takes
     matrix       many runs at once
+    controls     runs beside a scenario's own: is the fault the cause, and the fix the cure
+    table        what the controls have shown, on file
     result       result.json, read back
     archive      plain files in one file, read where that may be anything
     doctored     whether a result tells one story

@@ -24,11 +24,14 @@ def alone(document: Document) -> Iterator[Mistake]:
     name = document.value.get("name")
     if isinstance(name, str) and name != Path(document.file).stem:
         yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
+    for part in ("fault", "fix"):
+        if document.value.get(part) == []:
+            yield document.mistake((part,), "there must be at least one action here.")
     yield from _unjudged(document)
     for path in document.keys:
         match path:
-            case ("fault" | "fix", int(), "after" | "after-syns" as key):
-                yield document.mistake(path, f"only a trigger's step can wait with `{key}`.", at_key=True)
+            case (str(part), *_, int(), "after" | "after-syns") if part != "trigger":
+                yield document.mistake(path, f"only a trigger's step can wait with `{path[-1]}`.", at_key=True)
             case _ if path in NOT_JUDGED_YET:
                 yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
 

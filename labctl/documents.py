@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any, TypeVar
 
@@ -58,6 +58,10 @@ class Document:
             if place:
                 return Mistake(*place, wrong, meant)
         return Mistake(self.file, 1, 1, wrong, meant)
+
+    def with_value(self, value: Any) -> Document:
+        """Return the document with another value at the same places."""
+        return replace(self, value=value)
 
     def overlaid(self, other: Document, path: Path, value: Any) -> Document:
         """Return a document of this value, in which what `other` has below a path was written there, not here."""

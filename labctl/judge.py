@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from labctl.expect import Expect
-from labctl.fields import matches
+from labctl.fields import matches, typed
 from labctl.model import Finding, Outcome, Try
 from labctl.scenario import DiagnosisStep
 
@@ -71,6 +71,12 @@ def criteria(step: DiagnosisStep) -> str:
     """Return what a diagnosis step is judged by, in the words of the scenario."""
     asked = (("shows", step.shows), ("lacks", step.lacks), ("exits", step.exits))
     return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
+
+
+def question(step: DiagnosisStep, client: str) -> str:
+    """Return what a diagnosis step asks of whom; `client` is the host where a step is taken that names none."""
+    where = f"the log of {step.log}" if step.log else f"on {step.host or client}: {typed(step.run or '')}"
+    return where + (f"   # {criteria(step)}" if step.judges else "")
 
 
 def unmet(step: DiagnosisStep, output: str, code: int | None) -> list[str]:

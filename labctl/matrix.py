@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event as Flag
 from typing import Protocol
@@ -35,13 +35,21 @@ class Watcher(Protocol):
         """Take what a run came to."""
 
 
-def repeated(loaded: Sequence[Loaded], times: int) -> list[Loaded]:
-    """Return the scenarios as often as asked, all of them before any comes again."""
-    return [one for _ in range(times) for one in loaded]
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run that is to be."""
+
+    loaded: Loaded
+    options: Options
+
+
+def repeated(loaded: Sequence[Loaded], options: Options, times: int = 1) -> list[Planned]:
+    """Return the runs of scenarios, each as often as asked, all of them before any comes again."""
+    return [Planned(one, options) for _ in range(times) for one in loaded]
 
 
 def matrix(
-    planned: Sequence[Loaded], session: Session, options: Options, *, jobs: int, fail_fast: bool, watcher: Watcher
+    planned: Sequence[Planned], session: Session, *, jobs: int, fail_fast: bool, watcher: Watcher
 ) -> list[Result | None]:
     """Run everything that is planned, `jobs` at a time; return the results in its order.
 
@@ -55,7 +63,8 @@ def matrix(
             return None
         watcher.begins(number)
         heard: Listener = partial(watcher.hears, number)
-        result = run(planned[number], session, replace(options, listeners=(*options.listeners, heard)))
+        options = planned[number].options
+        result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, heard)))
         if fail_fast and result.verdict in WRONG:
             over.set()
         return result

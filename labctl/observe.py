@@ -25,7 +25,7 @@ from labctl.lab import Lab
 from labctl.model import Diagnosis, Evidence, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
-from labctl.scenario import Scenario
+from labctl.scenario import DiagnosisStep, Scenario
 
 BETWEEN = 0.2  # seconds between two observations of one phase
 AT_ONCE = 32  # tries
@@ -266,14 +266,12 @@ class Observer:
 
     def diagnose(self) -> None:
         """Take every diagnosis step; a judged one must hold while the fault is in place, and only then."""
-        self.diagnoses += diagnosed(
-            self.lab,
-            self.scenario.diagnose,
-            self.scenario.client.host,
-            self.filled,
-            self._journal,
-            broken=self.phase.broken,
-        )
+        self.diagnoses += self.ask(self.scenario.diagnose)
+
+    def ask(self, steps: Sequence[DiagnosisStep]) -> list[Diagnosis]:
+        """Take diagnosis steps; a judged one is to hold while the fault is in place, and only then."""
+        client = self.scenario.client.host
+        return diagnosed(self.lab, steps, client, self.filled, self._journal, broken=self.phase.broken)
 
 
 def _came_to(code: int | None, number: int | None) -> Outcome:

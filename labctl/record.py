@@ -7,32 +7,24 @@ the file.
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import pydantic
 from pydantic import Field
 
-from labctl.documents import WORDS, quoted
-from labctl.errors import LabctlError, Mistake, Mistakes
+from labctl import generated
 from labctl.fields import Name, Written
 from labctl.model import Outcome, Phase, Result, Stage, Try
 from labctl.reproducible import TimeClass, text, time_class
 
 FOLDER = "records"  # in the folder of the scenarios
-MOST_BYTES = 1 << 20
 MOST_SHOWN = 100  # characters of a text, where a line shows it
 CONTEXT = 24  # characters shown on either side of what differs in a longer one
 NO_PROSE = ("outcome", "stage", "errno", "errno_number", "exit_code", "time")
-PLAIN = re.compile(r"[\w-]+", re.ASCII)  # a part of a path in the file that may stand as it is
-UNMET = {"missing": "this key is missing.", "extra_forbidden": "this key is not known."}
 
 
 class RecordedLink(Written):
@@ -119,24 +111,15 @@ def encoded(record: Record) -> bytes:
     """Return a record as it is written: the keys in the schema's order, the clients by name, every text readable."""
     value = record.model_dump(mode="json")
     value["clients"] = dict(sorted(value["clients"].items()))
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return generated.encoded(value)
 
 
 def write(file: Path, record: Record) -> None:
-    """Write a record, at once and as a whole, or not at all; makes the folder.
+    """Write a record; makes the folder.
 
     Raises OSError, and LabctlError where it would be too large to be read again.
     """
-    raw = encoded(record)
-    if len(raw) > MOST_BYTES:
-        raise LabctlError(f"{file} cannot be written: {len(raw)} bytes are more than a record may have ({MOST_BYTES}).")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        beside.write_bytes(raw)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    generated.write(file, encoded(record))
 
 
 def read(file: Path) -> Record | None:
@@ -144,56 +127,12 @@ def read(file: Path) -> Record | None:
 
     Raises Mistakes with everything that is wrong with the file.
     """
-    if not file.exists():
-        return None
-    if not (file.is_file() or file.is_dir()):  # to open a pipe would be to wait for who writes to it
-        raise _mistakes(file, "this is no file that could be read.")
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise _mistakes(file, f"this record cannot be read: {error.strerror}.") from error
-    if len(raw) > MOST_BYTES:
-        raise _mistakes(file, f"this file is larger than {MOST_BYTES >> 20} MiB, and no record is.")
-    try:
-        record = Record.model_validate(_json(file, raw))
-    except pydantic.ValidationError as error:
-        raise _mistakes(file, *map(_told, error.errors())) from error
-    if record.scenario != file.stem:
-        raise _mistakes(file, f"scenario: this is the record of {record.scenario!r}, and its file is called otherwise.")
-    return record
-
-
-def _json(file: Path, raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode())
-    except json.JSONDecodeError as error:
-        raise _mistakes(file, f"this is not JSON: {error.msg}.", line=error.lineno, column=error.colno) from error
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        raise _mistakes(file, "this is not UTF-8 text.", line=line, column=column) from error
-    except (ValueError, RecursionError) as error:  # a number of very many digits, lists within lists
-        raise _mistakes(file, "this file holds what no record does.") from error
-
-
-def _mistakes(file: Path, *wrong: str, line: int = 1, column: int = 1) -> Mistakes:
     todo = f"`labctl record {file.stem}` writes it anew."
-    return Mistakes([Mistake(str(file), line, column, one, todo) for one in wrong])
-
-
-def _told(error: Any) -> str:
-    """Return what pydantic says is wrong, and where in the file."""
-    parts = (part if PLAIN.fullmatch(part) else quoted(part) for part in map(str, error["loc"]))
-    path = ".".join(parts) or "the whole file"
-    message = UNMET.get(error["type"]) or WORDS.get(error["type"])
-    if message is None:
-        message = error["msg"].removeprefix("Value error, ").rstrip(".") + "."
-        message = message[0].lower() + message[1:]
-    shown = error["input"]
-    if error["type"] not in UNMET and isinstance(shown, str | int | float):
-        message = f"{quoted(shown)}: {message}"
-    return f"{path}: {message}"
+    record = generated.read(file, Record, todo)
+    if record is not None and record.scenario != file.stem:
+        wrong = f"scenario: this is the record of {record.scenario!r}, and its file is called otherwise."
+        raise generated.mistakes(file, todo, wrong)
+    return record
 
 
 def unrecorded(recorded: Record, seen: Record) -> list[str]:

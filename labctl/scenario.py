@@ -83,12 +83,6 @@ KnownCause = Annotated[str, known("cause", CAUSES)]
 KnownAbility = Annotated[str, known("ability", ABILITIES)]
 
 
-def _some(written: Any) -> Any:
-    if not written:
-        raise ValueError("there must be at least one action here")
-    return written
-
-
 class Client(Written):
     """Who tries to reach what, and how long it waits."""
 
@@ -145,6 +139,14 @@ class Recover(Written):
     successes: int = Field(default=1, ge=1, le=20)
 
 
+class Trap(Written):
+    """A remedy that people copy, which mends the failure and does harm: why, what to do instead is the fix."""
+
+    remedy: str = Field(min_length=1, max_length=120)
+    do: tuple[AnyAction, ...] = Field(min_length=1)
+    harm: str = Field(min_length=1)
+
+
 class Scenario(Written):
     """One claim about the world."""
 
@@ -154,10 +156,11 @@ class Scenario(Written):
     stack: str
     client: Client
     trigger: tuple[AnyAction, ...] = ()
-    fault: Annotated[tuple[AnyAction, ...], BeforeValidator(_some)]
+    fault: tuple[AnyAction, ...]
     expect: Expect
     diagnose: tuple[DiagnosisStep, ...] = ()
-    fix: Annotated[tuple[AnyAction, ...], BeforeValidator(_some)]
+    fix: tuple[AnyAction, ...]
+    traps: tuple[Trap, ...] = ()
     recover: Recover = Field(default_factory=Recover)
     requires: tuple[KnownAbility, ...] = ()
     override: dict[str, Any] | None = None
@@ -177,8 +180,22 @@ class Loaded:
 
     def filled(self, values: Mapping[str, str]) -> Scenario:
         """Return the scenario with these placeholders replaced: what was left open until the lab stood."""
-        document = dataclasses.replace(self.document, value=placeholders.filled(self.document.value, values))
-        return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: self.stack.services})
+        return _parsed(self.document.with_value(placeholders.filled(self.document.value, values)), self.stack)
+
+    def changed(self, **written: Any) -> Loaded:
+        """Return the scenario with other values for some keys, as they would be written; it has no record.
+
+        Raises Mistakes where they do not fit its stack.
+        """
+        document = self.document.with_value({**self.document.value, **written})
+        mistakes = list(checks.placeholders_in(document, self.stack.services))
+        if mistakes:
+            raise Mistakes(mistakes)
+        return dataclasses.replace(self, scenario=_parsed(document, self.stack), document=document, record=None)
+
+
+def _parsed(document: Document, on: Stack) -> Scenario:
+    return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: on.services})
 
 
 def load(file: Path, *, recorded: bool = True) -> Loaded:

@@ -56,23 +56,23 @@ def command(
     _demand_writable(junit)
     chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
     options = Options(clients=clients)
-    planned = repeated(chosen, repeat)
+    planned = repeated(chosen, options, repeat)
     out = console(stderr=as_json, quiet=as_json)
-    many = Many(out, [one.scenario.name for one in planned], jobs, earlier(options.runs))
+    many = Many(out, [one.loaded.scenario.name for one in planned], jobs, earlier(options.runs))
     began = time.monotonic()
     cut_off = "labctl broke"
     try:
         with ready(chosen) as session, many.shown():
-            matrix(planned, session, options, jobs=jobs, fail_fast=fail_fast, watcher=many)
+            matrix(planned, session, jobs=jobs, fail_fast=fail_fast, watcher=many)
         cut_off = ""
     except (LabctlError, KeyboardInterrupt) as error:
         cut_off = str(error) or "interrupted"
         raise
     finally:
         results = [many.ended.get(number) for number in range(len(planned))]
-        _tell(out, planned, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
+        _tell(out, chosen * repeat, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
         if junit is not None:
-            _write(junit, planned, results, cut_off)
+            _write(junit, chosen * repeat, results, cut_off)
     return exit_with([one for one in results if one], repeated=repeat > 1)
 
 

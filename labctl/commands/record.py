@@ -45,11 +45,11 @@ def command(names: tuple[str, ...], *, check: bool) -> int:
         for one in chosen:
             demand_writable(one.file)
     options = Options(record=False)
-    planned = repeated(chosen, TIMES)
+    planned = repeated(chosen, options, TIMES)
     out = console()
-    many = Many(out, [one.scenario.name for one in planned], TIMES, earlier(options.runs))
+    many = Many(out, [one.loaded.scenario.name for one in planned], TIMES, earlier(options.runs))
     with ready(chosen) as session, many.shown():
-        results = matrix(planned, session, options, jobs=TIMES, fail_fast=False, watcher=many)
+        results = matrix(planned, session, jobs=TIMES, fail_fast=False, watcher=many)
     verdicts = [
         conclude(out, one, [result for result in results[number :: len(chosen)] if result], check=check)
         for number, one in enumerate(chosen)

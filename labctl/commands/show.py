@@ -38,7 +38,7 @@ def _claim(loaded: Loaded) -> Iterator[str]:
     """Yield what a scenario claims, each part on a line."""
     from labctl import scenario
     from labctl.fields import typed
-    from labctl.judge import criteria
+    from labctl.judge import question
 
     one = loaded.scenario
     expect = one.expect
@@ -53,8 +53,10 @@ def _claim(loaded: Loaded) -> Iterator[str]:
         for action in getattr(one, part):
             yield f"{part:<8} {action.typed()}"
     for step in one.diagnose:
-        where = f"on {step.host or one.client.host}: {typed(step.run)}" if step.run else f"the log of {step.log}"
-        yield f"diagnose {where}" + (f"   # {criteria(step)}" if step.judges else "")
+        yield f"diagnose {question(step, one.client.host)}"
+    for trap in one.traps:
+        yield f"trap     {trap.remedy}: {'; '.join(action.typed() for action in trap.do)}"
+        yield f"         {trap.harm}"
 
 
 def _recorded(recorded: Record) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, seen
 
-from labctl import record
+from labctl import generated, record
 from labctl.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
@@ -88,8 +88,8 @@ def test_whatever_a_client_says_is_recorded(tmp_path_factory: pytest.TempPathFac
 def test_a_write_that_fails_leaves_the_old_record_alone(tmp_path: Path) -> None:
     file = tmp_path / "server-down.json"
     record.write(file, seen(CURL))
-    with pytest.raises(LabctlError, match="more than a record may have"):
-        record.write(file, seen(replace(CURL, says="x" * record.MOST_BYTES)))
+    with pytest.raises(LabctlError, match="more than are read again"):
+        record.write(file, seen(replace(CURL, says="x" * generated.MOST_BYTES)))
     file.with_name("folder.json").mkdir()
     with pytest.raises(OSError, match="directory"):
         record.write(file.with_name("folder.json"), seen(CURL))
@@ -116,9 +116,9 @@ def broken(folder: Path, raw: bytes) -> list[str]:
         (b"{}\n<<<<<<< HEAD\n", "FILE:2:1: this is not JSON: Extra data."),
         (b'{\n"a": "\xe9"}', "FILE:2:7: this is not UTF-8 text."),
         (b"[]", "FILE:1:1: the whole file: a mapping of keys and values is wanted."),
-        (b"[" * 100_000, "FILE:1:1: this file holds what no record does."),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "FILE:1:1: this file holds what no record does."),
-        (b" " * (record.MOST_BYTES + 1), "FILE:1:1: this file is larger than 1 MiB, and no record is."),
+        (b"[" * 100_000, "FILE:1:1: this file holds what labctl never writes."),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "FILE:1:1: this file holds what labctl never writes."),
+        (b" " * (generated.MOST_BYTES + 1), "FILE:1:1: this file is larger than 4 MiB, and labctl writes none that is."),
     ],
 )
 def test_a_file_that_is_no_record_is_told_with_its_place(tmp_path: Path, raw: bytes, told: str) -> None:
@@ -156,7 +156,7 @@ def test_the_record_of_another_scenario_is_a_mistake(tmp_path: Path) -> None:
 
 def test_a_record_that_cannot_be_opened_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "server-down.json").mkdir()
-    with pytest.raises(Mistakes, match="this record cannot be read: Is a directory"):
+    with pytest.raises(Mistakes, match="this file cannot be read: Is a directory"):
         record.read(tmp_path / "server-down.json")
 
 

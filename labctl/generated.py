@@ -1,0 +1,95 @@
+"""JSON files that labctl writes and people review: records, and what the controls have shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+
+from labctl.documents import WORDS, quoted
+from labctl.errors import LabctlError, Mistake, Mistakes
+
+MOST_BYTES = 4 << 20
+PLAIN = re.compile(r"[\w-]+", re.ASCII)  # a part of a path in the file that may stand as it is
+UNMET = {"missing": "this key is missing.", "extra_forbidden": "this key is not known."}
+M = TypeVar("M", bound=pydantic.BaseModel)
+
+
+def encoded(value: Any) -> bytes:
+    """Return a value as such a file has it: every text readable, a line for each value."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write(file: Path, raw: bytes) -> None:
+    """Write a file, at once and as a whole, or not at all; makes the folder.
+
+    Raises OSError, and LabctlError where it would be too large to be read again.
+    """
+    if len(raw) > MOST_BYTES:
+        raise LabctlError(f"{file} cannot be written: {len(raw)} bytes are more than are read again ({MOST_BYTES}).")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        beside.write_bytes(raw)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(file: Path, model: type[M], todo: str) -> M | None:
+    """Return what a file holds, or None where there is no file; `todo` says how it is written anew.
+
+    Raises Mistakes with everything that is wrong with it.
+    """
+    if not file.exists():
+        return None
+    if not (file.is_file() or file.is_dir()):  # to open a pipe would be to wait for who writes to it
+        raise mistakes(file, todo, "this is no file that could be read.")
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise mistakes(file, todo, f"this file cannot be read: {error.strerror}.") from error
+    if len(raw) > MOST_BYTES:
+        raise mistakes(file, todo, f"this file is larger than {MOST_BYTES >> 20} MiB, and labctl writes none that is.")
+    try:
+        return model.model_validate(_json(file, raw, todo))
+    except pydantic.ValidationError as error:
+        raise mistakes(file, todo, *map(_told, error.errors())) from error
+
+
+def _json(file: Path, raw: bytes, todo: str) -> Any:
+    try:
+        return json.loads(raw.decode())
+    except json.JSONDecodeError as error:
+        wrong = f"this is not JSON: {error.msg}."
+        raise mistakes(file, todo, wrong, line=error.lineno, column=error.colno) from error
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise mistakes(file, todo, "this is not UTF-8 text.", line=line, column=column) from error
+    except (ValueError, RecursionError) as error:  # a number of very many digits, lists within lists
+        raise mistakes(file, todo, "this file holds what labctl never writes.") from error
+
+
+def mistakes(file: Path, todo: str, *wrong: str, line: int = 1, column: int = 1) -> Mistakes:
+    """Return what is wrong with a file, each with what to do about it."""
+    return Mistakes([Mistake(str(file), line, column, one, todo) for one in wrong])
+
+
+def _told(error: Any) -> str:
+    """Return what pydantic says is wrong, and where in the file."""
+    parts = (part if PLAIN.fullmatch(part) else quoted(part) for part in map(str, error["loc"]))
+    path = ".".join(parts) or "the whole file"
+    message = UNMET.get(error["type"]) or WORDS.get(error["type"])
+    if message is None:
+        message = error["msg"].removeprefix("Value error, ").rstrip(".") + "."
+        message = message[0].lower() + message[1:]
+    shown = error["input"]
+    if error["type"] not in UNMET and isinstance(shown, str | int | float):
+        message = f"{quoted(shown)}: {message}"
+    return f"{path}: {message}"
