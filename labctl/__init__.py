@@ -64,6 +64,9 @@ also run inside the hosts, so they lean on the standard library (and each client
     matrix       many runs at once
     controls     runs beside a scenario's own: is the fault the cause, and the fix the cure
     table        what the controls have shown, on file
+    atlas        what is known of the scenarios without running any
+    lookalikes   scenarios that look alike, and what tells them apart
+    why          from an error to its causes
     result       result.json, read back
     archive      plain files in one file, read where that may be anything
     doctored     whether a result tells one story

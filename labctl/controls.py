@@ -69,6 +69,11 @@ class Choice:
     share: int = 1
     shares: int = 1
 
+    @property
+    def whole(self) -> bool:
+        """Whether every arm is run."""
+        return self.drawn is None and self.shares == 1
+
     def takes(self, arm: Arm) -> bool:
         """Tell whether an arm belongs to the share that is run."""
         return _drawn(arm.name, 0) % self.shares == self.share - 1

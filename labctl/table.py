@@ -102,6 +102,13 @@ class Difference:
     was: Effect | bool | None
     now: Effect | bool
 
+    @property
+    def wrong(self) -> bool:
+        """Whether it is more than something that nobody looked at before."""
+        if self.column in ("without_fault", "traps"):
+            return self.now is not Effect.MENDED
+        return self.was is not None or self.now is Effect.MENDED
+
 
 def differences(table: Table, seen: Table) -> Iterator[Difference]:
     """Yield in what the cells that were seen differ from those of the table."""

@@ -14,6 +14,7 @@ import click
 
 from labctl.commands import _complete
 from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
+from labctl.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.errors import LabctlError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first that does not pass.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
 @only_clients
+@with_controls
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
 def command(
     names: tuple[str, ...],
@@ -40,6 +42,7 @@ def command(
     fail_fast: bool,
     junit: Path | None,
     clients: tuple[str, ...],
+    with_controls: bool,
     as_json: bool,
 ) -> int:
     """Run every scenario, or those named, and say what each came to.
@@ -54,6 +57,8 @@ def command(
     from labctl.session import ready
 
     _demand_writable(junit)
+    if with_controls and as_json:
+        raise UsageError(NO_JSON)
     chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
     options = Options(clients=clients)
     planned = repeated(chosen, options, repeat)
@@ -73,7 +78,8 @@ def command(
         _tell(out, chosen * repeat, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
         if junit is not None:
             _write(junit, chosen * repeat, results, cut_off)
-    return exit_with([one for one in results if one], repeated=repeat > 1)
+    code = exit_with([one for one in results if one], repeated=repeat > 1)
+    return controlled_too(code, out, chosen, clients, jobs=jobs) if with_controls else code
 
 
 def _demand_writable(junit: Path | None) -> None:

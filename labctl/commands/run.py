@@ -13,6 +13,7 @@ import click
 
 from labctl.commands import _complete
 from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
+from labctl.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.errors import Interrupted, UsageError
 from labctl.model import Result, Verdict
 
@@ -25,6 +26,7 @@ KEEP = ("never", "on-failure", "always")
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")
+@with_controls
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
 def command(
@@ -33,6 +35,7 @@ def command(
     keep: str,
     dry_run: bool,
     timings: bool,
+    with_controls: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -40,10 +43,7 @@ def command(
     chosen = loaded_scenarios(names, clients)
     if dry_run:
         return _dry_run(chosen)
-    if keep != "never" and not sys.stdin.isatty():
-        raise UsageError(
-            "--keep needs a terminal.", means="The lab lives only while labctl waits for you to press Enter."
-        )
+    _demand_sense(keep, with_controls=with_controls, as_json=as_json)
     from labctl.report import terminal
     from labctl.run import Options, run
     from labctl.session import ready
@@ -74,7 +74,18 @@ def command(
                 terminal.timings(out, events)
     if as_json:
         click.echo(json.dumps([asdict(result) for result in results], indent=2, default=str))
-    return exit_with(results)
+    code = exit_with(results)
+    return controlled_too(code, out, chosen, clients) if with_controls else code
+
+
+def _demand_sense(keep: str, *, with_controls: bool, as_json: bool) -> None:
+    """Raise UsageError where options do not go together, or with how labctl was called."""
+    if with_controls and as_json:
+        raise UsageError(NO_JSON)
+    if keep != "never" and not sys.stdin.isatty():
+        raise UsageError(
+            "--keep needs a terminal.", means="The lab lives only while labctl waits for you to press Enter."
+        )
 
 
 def _dry_run(chosen: list[Any]) -> int:

@@ -90,18 +90,22 @@ class Many:
 
     def ends(self, number: int, result: Result) -> None:
         """Print what a run came to; of one that did not pass, also the phase that decided."""
-        with self._lock:
-            self._going.pop(number, None)
-            self.ended[number] = result
-            self._known.setdefault(result.scenario, []).append(result.seconds)
         wrong = result.verdict in WRONG
-        total = len(self._planned)
-        count = f"[{len(self.ended):>{len(str(total))}}/{total}] "
-        self._console.print(Text.assemble((count, "dim"), terminal.verdict_line(result, brief=wrong)), soft_wrap=True)
+        line = Text.assemble(self._counted(number, result), terminal.verdict_line(result, brief=wrong))
+        self._console.print(line, soft_wrap=True)
         if wrong:
             for phase in result.phases[-1:]:
                 terminal.phase(self._console, phase, indent="  ")
             terminal.further(self._console, result)
+
+    def _counted(self, number: int, result: Result) -> Text:
+        """Take note that a run has ended, and return how many have."""
+        with self._lock:
+            self._going.pop(number, None)
+            self.ended[number] = result
+            self._known.setdefault(self._planned[number], []).append(result.seconds)
+        total = len(self._planned)
+        return Text(f"[{len(self.ended):>{len(str(total))}}/{total}] ", style="dim")
 
     def _table(self) -> RenderableType:
         with self._lock:

@@ -1,0 +1,56 @@
+"""What is known of scenarios without running any: their claims, the errors on record, what their controls showed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from labctl import table
+from labctl.judge import question
+from labctl.record import Recorded
+from labctl.scenario import DiagnosisStep, Loaded, Scenario
+from labctl.table import Shown, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one scenario."""
+
+    loaded: Loaded
+    shown: Shown
+
+    @property
+    def scenario(self) -> Scenario:
+        """What it claims."""
+        return self.loaded.scenario
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.scenario.name
+
+    @property
+    def recorded(self) -> dict[str, Recorded]:
+        """What each client sees, where it was recorded."""
+        return self.loaded.record.clients if self.loaded.record else {}
+
+    @property
+    def steps(self) -> dict[str, DiagnosisStep]:
+        """Its judged diagnosis steps, by what they ask of whom."""
+        client = self.scenario.client.host
+        return {question(step, client): step for step in self.scenario.diagnose if step.judges}
+
+
+def atlas(scenarios: Iterable[Loaded]) -> tuple[Entry, ...]:
+    """Return what is known of scenarios, in the order of their names. Raises Mistakes where a table cannot be read."""
+
+    @cache
+    def table_of(file: Path) -> Table:
+        return table.read(file)
+
+    entries = (
+        Entry(one, table_of(table.file_of(one.file)).scenarios.get(one.scenario.name, Shown())) for one in scenarios
+    )
+    return tuple(sorted(entries, key=lambda entry: entry.name))

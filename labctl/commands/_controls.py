@@ -1,0 +1,134 @@
+"""Running controls, as `controls` does, and `run` and `matrix` with --controls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.errors import UsageError
+from labctl.model import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from labctl.controls import Arm, Choice
+    from labctl.model import Result
+    from labctl.scenario import Loaded
+    from labctl.session import Session
+    from labctl.table import Table
+
+
+NO_JSON = "the controls print no JSON; `labctl controls --write` writes controls.json."
+with_controls = click.option(
+    "--controls", "with_controls", is_flag=True, help="Run controls, too; see labctl controls."
+)
+
+
+def controlled(
+    out: Console,
+    chosen: Sequence[Loaded],
+    session: Session,
+    clients: tuple[str, ...],
+    *,
+    jobs: int,
+    choice: Choice | None = None,
+    write: bool = False,
+) -> Verdict:
+    """Run the controls of scenarios and print what they showed; return what that comes to.
+
+    Raises UsageError where the table is to be written and cannot be.
+    """
+    from labctl import controls, table
+    from labctl.matrix import matrix
+    from labctl.report.controls import Arms
+    from labctl.run import Options
+
+    catalogue = _catalogue(chosen)
+    choice = choice or controls.Choice()
+    arms = controls.arms(chosen, catalogue, Options(clients=clients), choice)
+    out.print(f"\ncontrols: {len(arms)} runs", soft_wrap=True)
+    results = matrix([arm.planned for arm in arms], session, jobs=jobs, fail_fast=False, watcher=Arms(out, arms, jobs))
+    ended = [(arm, result) for arm, result in zip(arms, results, strict=True) if result is not None]
+    verdicts = [Verdict.PASSED]
+    for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
+        here = [one for one in chosen if table.file_of(one.file) == file]
+        beside = [one for one in catalogue if table.file_of(one.file) == file]
+        verdicts.append(_concluded(out, file, here, beside, ended, whole=choice.whole, write=write))
+    return Verdict.overall(verdicts)
+
+
+def controlled_too(
+    code: int, out: Console, chosen: Sequence[Loaded], clients: tuple[str, ...], *, jobs: int = 2
+) -> int:
+    """Run the controls of scenarios that have run; return the exit code of both, the one of the runs being given."""
+    from labctl.session import ready
+
+    with ready(chosen) as session:
+        codes = (code, controlled(out, chosen, session, clients, jobs=jobs).exit_code)
+    return next((one for one in (Verdict.FAILED.exit_code, Verdict.INCONCLUSIVE.exit_code) if one in codes), os.EX_OK)
+
+
+def _catalogue(chosen: Sequence[Loaded]) -> list[Loaded]:
+    """Return the scenarios whose fixes and diagnosis steps are tried: those chosen, and those beside them."""
+    from labctl import catalogue, scenario
+
+    beside = dict.fromkeys(one.file.parent for one in chosen)
+    files = {name: file for folder in beside for name, file in catalogue.within(folder).items()}
+    files |= {one.scenario.name: one.file for one in chosen}
+    return [scenario.load(file, recorded=False) for _, file in sorted(files.items())]
+
+
+def _concluded(
+    out: Console,
+    file: Path,
+    here: Sequence[Loaded],
+    beside: Sequence[Loaded],
+    ended: Sequence[tuple[Arm, Result]],
+    *,
+    whole: bool,
+    write: bool,
+) -> Verdict:
+    """Hold what was seen of one folder's scenarios against its table, print and, where asked for, write it."""
+    from labctl import table
+    from labctl.controls import effect
+    from labctl.report import controls as report
+
+    names = {one.scenario.name for one in here}
+    seen = [(arm, effect(arm, result)) for arm, result in ended if arm.scenario in names]
+    unknown = [arm for arm, found in seen if found is None and not arm.answers]
+    recorded, now = table.read(file), table.shown_by(seen)
+    differences = list(table.differences(recorded, now))
+    wrong = [one for one in differences if one.wrong and not (write and one.column in ("fixes", "answers"))]
+    merged = table.merged(recorded, now, {one.scenario.name for one in beside}, whole=whole and not unknown)
+    report.crossed(out, merged, _groups(beside, names))
+    report.wrong(out, [report.sentence(one) for one in wrong])
+    new = len(differences) - len(wrong)
+    if write:
+        _write(out, file, merged)
+    elif new:
+        out.print(f"{new} of what was seen is not in {file} yet: `labctl controls --write` writes it.", soft_wrap=True)
+    if wrong:
+        return Verdict.FAILED
+    return Verdict.INCONCLUSIVE if unknown else Verdict.PASSED
+
+
+def _groups(beside: Sequence[Loaded], names: Collection[str]) -> dict[Outcome, list[str]]:
+    """Return the names of the scenarios of each outcome that some of those named have."""
+    outcomes = dict.fromkeys(one.scenario.expect.outcome for one in beside if one.scenario.name in names)
+    return {
+        outcome: [one.scenario.name for one in beside if one.scenario.expect.outcome is outcome] for outcome in outcomes
+    }
+
+
+def _write(out: Console, file: Path, merged: Table) -> None:
+    from labctl import table
+
+    try:
+        table.write(file, merged)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    out.print(f"wrote {file}", soft_wrap=True)

@@ -1,0 +1,59 @@
+"""controls: show that each fault is the cause, and each fix the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from labctl.commands import _complete
+from labctl.commands._common import console, loaded_scenarios, only_clients
+from labctl.commands._controls import controlled
+
+
+class Share(click.ParamType["tuple[int, int]"]):
+    """One share of several, such as 2/5."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Read it."""
+        if isinstance(value, tuple):
+            return value
+        share, slash, shares = str(value).partition("/")
+        if not (slash and share.isdecimal() and shares.isdecimal() and 1 <= int(share) <= int(shares)):
+            self.fail(f"{value!r} is no share; write 2/5 for the second of five.", param, ctx)
+        return int(share), int(shares)
+
+
+@click.command(epilog="Example: labctl controls --all -j 4 --write")
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
+@click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
+@click.option("--all", "everything", is_flag=True, help="Try every other fix, not three of each scenario.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another number draws other fixes.")
+@click.option(
+    "--share", type=Share(), default=(1, 1), show_default="1/1", help="One share of all, for several machines."
+)
+@click.option("--write", is_flag=True, help="Write what was seen to controls.json, next to the scenarios.")
+@only_clients
+def command(
+    names: tuple[str, ...],
+    jobs: int,
+    everything: bool,
+    seed: int,
+    share: tuple[int, int],
+    write: bool,
+    clients: tuple[str, ...],
+) -> int:
+    """Run scenarios with one thing changed: no fault, the fix of another, a trap in place of the fix.
+
+    What they show is compared with controls.json next to the scenarios: a fix that mends what it should not is told.
+    """
+    from labctl import catalogue
+    from labctl.controls import DRAWN, Choice
+    from labctl.session import ready
+
+    chosen = loaded_scenarios(names or sorted(catalogue.own()), clients, recorded=False)
+    choice = Choice(None if everything else DRAWN, seed, *share)
+    with ready(chosen) as session:
+        return controlled(console(), chosen, session, clients, jobs=jobs, choice=choice, write=write).exit_code

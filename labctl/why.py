@@ -1,0 +1,143 @@
+"""From an error to its causes: those that the lab has measured to give exactly this, and what tells them apart.
+
+Nothing is guessed. A scenario is a cause where its record shows the same; what no record covers is said to be so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labctl.atlas import Entry
+from labctl.clients import Target
+from labctl.lookalikes import Tree, tree
+from labctl.model import Outcome
+from labctl.record import Recorded
+from labctl.reproducible import text
+from labctl.scenario import CAUSES
+from labctl.symptoms import Symptom
+
+FIRST_ANSWER = 1.0  # seconds: what takes longer is no answer to the first SYN, which is sent again then (RFC 6298, 2.1)
+ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
+NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A scenario that gives an error, as the lab has measured it."""
+
+    scenario: str
+    title: str
+    cause: str
+    exact: bool  # with the very same message of the same client, names and addresses apart
+    clients: tuple[str, ...]  # that see it so
+    fix: tuple[str, ...]  # what a person types or sets
+    traps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A scenario that gives another error."""
+
+    scenario: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one error."""
+
+    symptom: Symptom
+    by: str  # what it was compared with
+    causes: tuple[Cause, ...]
+    excluded: tuple[Excluded, ...]
+    next: Tree  # of the causes' scenarios
+
+
+def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
+    """Return the causes of an error, those first whose record has its very words; and why the others are none."""
+    causes: list[Cause] = []
+    excluded: list[Excluded] = []
+    clients = _comparable(symptom, entries)
+    for entry in entries:
+        seen = {name: one for name, one in entry.recorded.items() if name in clients}
+        same = [name for name, one in seen.items() if not _apart(symptom, one)]
+        if same:
+            causes.append(_cause(symptom, entry, same))
+        elif seen:
+            excluded.append(Excluded(entry.name, _reason(seen)))
+    slow = {entry.name for entry in entries if not _in_time(symptom, entry)}
+    order = list(CAUSES)
+    causes.sort(key=lambda one: (not one.exact, one.scenario in slow, order.index(one.cause), one.scenario))
+    by = f"what {symptom.client} shows" if clients == {symptom.client} else "what any client shows"
+    return Answer(symptom, by, tuple(causes), tuple(excluded), tree([one.scenario for one in causes], entries))
+
+
+def _comparable(symptom: Symptom, entries: Sequence[Entry]) -> set[str]:
+    """Return the clients whose records an error is compared with: its own, where it has any, or else all."""
+    recorded = {client for entry in entries for client in entry.recorded}
+    return {symptom.client} if symptom.client in recorded else recorded
+
+
+def _apart(symptom: Symptom, seen: Recorded) -> bool:
+    """Tell whether an error is another than what was recorded; what a text does not tell is not held against it.
+
+    Whether a client's own timer ends the waiting, or its kernel (ETIMEDOUT), depends on which is set to the shorter
+    time, and tells nothing of the cause.
+    """
+    if symptom.outcome is None or seen.outcome is not symptom.outcome:
+        return True
+    told = ((symptom.stage, seen.stage), (symptom.errno, seen.errno))
+    return any(mine is not None and its is not None and mine != its for mine, its in told)
+
+
+def _cause(symptom: Symptom, entry: Entry, clients: Sequence[str]) -> Cause:
+    scenario = entry.scenario
+    return Cause(
+        scenario=scenario.name,
+        title=scenario.title,
+        cause=scenario.cause,
+        exact=any(_same_words(symptom, entry, entry.recorded[client]) for client in clients),
+        clients=tuple(clients),
+        fix=tuple(action.typed() for action in scenario.fix),
+        traps=tuple(f"{trap.remedy}: {trap.harm}" for trap in scenario.traps),
+    )
+
+
+def _same_words(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
+    return bool(seen.says) and _wording(seen.says, _host_of(entry)) in _wording(symptom.quoted, symptom.host)
+
+
+def _host_of(entry: Entry) -> str | None:
+    target = entry.scenario.client.target
+    return Target.parse(target).host if target else None
+
+
+def _wording(said: str, host: str | None) -> str:
+    """Return what was said without whom and when it was about."""
+    said = ADDRESS.sub("<host>", text(said, {}))
+    if host:
+        said = said.replace(host, "<host>")
+    return NUMBER.sub("<number>", said)
+
+
+def _in_time(symptom: Symptom, entry: Entry) -> bool:
+    """Tell whether an error took as long as it takes here: whether somebody answered, or nobody did."""
+    if symptom.seconds is None or symptom.outcome is Outcome.TIMED_OUT:
+        return True
+    return (symptom.seconds >= FIRST_ANSWER) == (entry.scenario.expect.after is not None)
+
+
+def _reason(seen: Mapping[str, Recorded]) -> str:
+    """Say what clients see of another scenario: what most of them do."""
+    [(told, times)] = Counter(map(came_to, seen.values())).most_common(1)
+    who = next(iter(seen)) if len(seen) == 1 else f"{times} of {len(seen)} clients"
+    return f"there {who} would show {told}"
+
+
+def came_to(seen: Recorded) -> str:
+    """Return what a client came to, in words: refused at connect, ECONNREFUSED."""
+    stage = f" at {seen.stage}" if seen.stage else ""
+    return f"{seen.outcome}{stage}" + (f", {seen.errno}" if seen.errno else "")
