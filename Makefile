@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scenario matrix test check fix lock clean distclean venv engine image
+.PHONY: help setup scenario matrix controls test check fix lock clean distclean venv engine image
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -22,6 +22,9 @@ scenario: engine  ## run one scenario: make scenario NAME=loopback-bind
 
 matrix: engine  ## run every scenario
 	@$(LABCTL) matrix $(ARGS)
+
+controls: engine  ## show that each fault is the cause and each fix the cure
+	@$(LABCTL) controls $(ARGS)
 
 test: engine image  ## all tests, those on the engine too
 	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest -n $(JOBS) --dist loadfile $(ARGS)

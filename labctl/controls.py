@@ -46,13 +46,18 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One run that is to be; `by` is whose fix, or which trap."""
+    """One run that is to be, `of` a scenario; `by` is whose fix, or which trap."""
 
-    scenario: str
+    of: Loaded
     kind: Kind
     planned: Planned
     by: str = ""
     answers: dict[str, bool] = field(default_factory=dict)  # by the question, once it has run
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return self.of.scenario.name
 
     @property
     def name(self) -> str:
@@ -98,17 +103,16 @@ def arms(
 
 
 def _of(one: Loaded, catalogue: Sequence[Loaded], options: Options, choice: Choice) -> Iterator[Arm]:
-    name = one.scenario.name
     briefly = replace(options, until=Phase.FAULTED)
     title = f"{one.scenario.title}: a control"
-    yield Arm(name, Kind.NO_FAULT, Planned(one.changed(title=title, fault=[]), briefly))
+    yield Arm(one, Kind.NO_FAULT, Planned(one.changed(title=title, fault=[]), briefly))
     yield from (
-        Arm(name, Kind.TRAP, Planned(one.changed(title=title, fix=trap["do"]), options), trap["remedy"])
+        Arm(one, Kind.TRAP, Planned(one.changed(title=title, fix=trap["do"]), options), trap["remedy"])
         for trap in one.document.value.get("traps", ())
     )
     yield from choice.draw(
         [
-            Arm(name, Kind.OTHER_FIX, Planned(changed, options), other.scenario.name)
+            Arm(one, Kind.OTHER_FIX, Planned(changed, options), other.scenario.name)
             for other in rivals(one, catalogue)
             if (changed := _fitting(one, title=title, fix=other.document.value["fix"]))
         ]
@@ -138,7 +142,7 @@ def _questions(one: Loaded, catalogue: Sequence[Loaded], options: Options) -> Ar
         for written, step in zip(other.document.value.get("diagnose", ()), other.scenario.diagnose, strict=True):
             if step.judges and _fitting(one, diagnose=[written]):
                 asked.setdefault(question(step, one.scenario.client.host), written)
-    arm = Arm(one.scenario.name, Kind.QUESTIONS, Planned(one, options))
+    arm = Arm(one, Kind.QUESTIONS, Planned(one, options))
     visit = partial(_ask, one.changed(diagnose=list(asked.values())), list(asked), arm.answers)
     return replace(arm, planned=Planned(one, replace(options, visit=visit)))
 

@@ -1,7 +1,7 @@
 """Look-alikes: scenarios that a client cannot tell apart, and the diagnosis steps that can.
 
-What a client sees is taken from the records, what a step shows in the lab of another scenario from the table of
-controls. Where a host that a step asks is not in a scenario's stack, it does not hold there: nobody is there to show it.
+What a client sees is taken from the records; what a step shows in the lab of another scenario, from the table of what
+the controls have shown. A step that asks a host which a scenario lacks does not hold there: nobody is there to show it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class Fork:
 
 Tree = Fork | tuple[str, ...]
 """Steps to be taken one after the other; where no step separates any more, the names of what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A group, and the steps that tell what is in it apart."""
+
+    group: Group
+    apart: Tree
 
 
 def appearance(seen: Recorded) -> Appearance:

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from labctl.atlas import Entry
 from labctl.clients import Target
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome
+from labctl.packets import ARP_REQUEST
+from labctl.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.record import Recorded
 from labctl.reproducible import text
 from labctl.scenario import CAUSES
 from labctl.symptoms import Symptom
 
 FIRST_ANSWER = 1.0  # seconds: what takes longer is no answer to the first SYN, which is sent again then (RFC 6298, 2.1)
+LABS_PORT = "8080"  # of the servers in the stacks
 ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
 NUMBER = re.compile(r"\d+")
 
@@ -50,10 +53,16 @@ class Answer:
     """What is known of one error."""
 
     symptom: Symptom
-    by: str  # what it was compared with
+    own: bool  # it was compared with the records of its own client, not with all
     causes: tuple[Cause, ...]
     excluded: tuple[Excluded, ...]
     next: Tree  # of the causes' scenarios
+
+    @property
+    def on_itself(self) -> bool:
+        """Whether the client tried to reach the machine, or the container, that it runs on itself."""
+        host = self.symptom.host or ""
+        return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")  # noqa: S104 - compared, not bound
 
 
 def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
@@ -63,7 +72,7 @@ def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
     clients = _comparable(symptom, entries)
     for entry in entries:
         seen = {name: one for name, one in entry.recorded.items() if name in clients}
-        same = [name for name, one in seen.items() if not _apart(symptom, one)]
+        same = [name for name, one in seen.items() if _same(symptom, entry, one)]
         if same:
             causes.append(_cause(symptom, entry, same))
         elif seen:
@@ -71,8 +80,13 @@ def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
     slow = {entry.name for entry in entries if not _in_time(symptom, entry)}
     order = list(CAUSES)
     causes.sort(key=lambda one: (not one.exact, one.scenario in slow, order.index(one.cause), one.scenario))
-    by = f"what {symptom.client} shows" if clients == {symptom.client} else "what any client shows"
-    return Answer(symptom, by, tuple(causes), tuple(excluded), tree([one.scenario for one in causes], entries))
+    return Answer(
+        symptom,
+        clients == {symptom.client},
+        tuple(causes),
+        tuple(excluded),
+        tree([one.scenario for one in causes], entries),
+    )
 
 
 def _comparable(symptom: Symptom, entries: Sequence[Entry]) -> set[str]:
@@ -81,16 +95,17 @@ def _comparable(symptom: Symptom, entries: Sequence[Entry]) -> set[str]:
     return {symptom.client} if symptom.client in recorded else recorded
 
 
-def _apart(symptom: Symptom, seen: Recorded) -> bool:
-    """Tell whether an error is another than what was recorded; what a text does not tell is not held against it.
+def _same(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
+    """Tell whether an error is what was recorded; what a text does not tell is not held against it.
 
+    Where it does not even tell what the connection came to, as curl's may not, the words must be the same.
     Whether a client's own timer ends the waiting, or its kernel (ETIMEDOUT), depends on which is set to the shorter
     time, and tells nothing of the cause.
     """
-    if symptom.outcome is None or seen.outcome is not symptom.outcome:
-        return True
-    told = ((symptom.stage, seen.stage), (symptom.errno, seen.errno))
-    return any(mine is not None and its is not None and mine != its for mine, its in told)
+    if symptom.outcome is None:
+        return _same_words(symptom, entry, seen)
+    told = ((symptom.outcome, seen.outcome), (symptom.stage, seen.stage), (symptom.errno, seen.errno))
+    return not any(mine is not None and its is not None and mine != its for mine, its in told)
 
 
 def _cause(symptom: Symptom, entry: Entry, clients: Sequence[str]) -> Cause:
@@ -102,24 +117,21 @@ def _cause(symptom: Symptom, entry: Entry, clients: Sequence[str]) -> Cause:
         exact=any(_same_words(symptom, entry, entry.recorded[client]) for client in clients),
         clients=tuple(clients),
         fix=tuple(action.typed() for action in scenario.fix),
-        traps=tuple(f"{trap.remedy}: {trap.harm}" for trap in scenario.traps),
+        traps=tuple(trap.remedy for trap in scenario.traps),
     )
 
 
 def _same_words(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
-    return bool(seen.says) and _wording(seen.says, _host_of(entry)) in _wording(symptom.quoted, symptom.host)
-
-
-def _host_of(entry: Entry) -> str | None:
     target = entry.scenario.client.target
-    return Target.parse(target).host if target else None
+    hosts = {symptom.host, Target.parse(target).host if target else None}
+    return bool(seen.says) and _wording(symptom.quoted, hosts).endswith(_wording(seen.says, hosts))
 
 
-def _wording(said: str, host: str | None) -> str:
+def _wording(said: str, hosts: Collection[str | None]) -> str:
     """Return what was said without whom and when it was about."""
     said = ADDRESS.sub("<host>", text(said, {}))
-    if host:
-        said = said.replace(host, "<host>")
+    for host in hosts:
+        said = said.replace(host, "<host>") if host else said
     return NUMBER.sub("<number>", said)
 
 
@@ -127,7 +139,9 @@ def _in_time(symptom: Symptom, entry: Entry) -> bool:
     """Tell whether an error took as long as it takes here: whether somebody answered, or nobody did."""
     if symptom.seconds is None or symptom.outcome is Outcome.TIMED_OUT:
         return True
-    return (symptom.seconds >= FIRST_ANSWER) == (entry.scenario.expect.after is not None)
+    expect = entry.scenario.expect
+    waits = expect.after is not None or any(packet.kind == ARP_REQUEST for packet in expect.packets or ())
+    return (symptom.seconds >= FIRST_ANSWER) == waits
 
 
 def _reason(seen: Mapping[str, Recorded]) -> str:
@@ -141,3 +155,10 @@ def came_to(seen: Recorded) -> str:
     """Return what a client came to, in words: refused at connect, ECONNREFUSED."""
     stage = f" at {seen.stage}" if seen.stage else ""
     return f"{seen.outcome}{stage}" + (f", {seen.errno}" if seen.errno else "")
+
+
+def adapted(question: str, symptom: Symptom) -> str:
+    """Return a question with the target of an error in it: its host and its port, where the text tells them."""
+    host, port = symptom.host or "HOST", str(symptom.port) if symptom.port else "PORT"
+    asked = question.replace(f"${{{TARGET_HOST}}}", host).replace(f"${{{TARGET_PORT}}}", port)
+    return asked.replace(LABS_PORT, port) if symptom.port else asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -30,6 +30,16 @@ class Arms(Many):
         arm = self._arms[number]
         line = Text.assemble(self._counted(number, result), plain(arm.name), ": ", *_told(arm, result))
         self._console.print(line, soft_wrap=True)
+        if arm.kind is Kind.TRAP and effect(arm, result) is Effect.MENDED:
+            for warning in _warned(arm):
+                self._console.print(Text(f"    {plain(warning)}", style="dim"), soft_wrap=True)
+
+
+def _warned(arm: Arm) -> Iterator[str]:
+    """Yield why a remedy that works is none, and what to do instead."""
+    [harm] = [trap.harm for trap in arm.of.scenario.traps if trap.remedy == arm.by]
+    yield f"unsafe: {' '.join(harm.split())}"
+    yield f"better: {'; '.join(action.typed() for action in arm.of.scenario.fix)}"
 
 
 def _told(arm: Arm, result: Result) -> tuple[str | tuple[str, str], ...]:

@@ -93,13 +93,13 @@ def _readable(block: str) -> str:
 def _of_block(block: str, number: int, hints: list[int]) -> Iterator[tuple[Line, bool]]:
     start, hint = 0, 0
     for whole in block.split("\n"):
-        for raw in whole.split(ESCAPED):
+        for raw in (parts := whole.split(ESCAPED)):
             end = start + len(raw)
             while hint < len(hints) and hints[hint] < start:
                 hint += 1
             hinted = hint < len(hints) and hints[hint] < end
             about = hints[hint] - start if hinted else 0
-            yield _line(raw, number, about), hinted
+            yield _line(raw.replace('\\"', '"') if len(parts) > 1 else raw, number, about), hinted
             start = end + len(ESCAPED)
         start += len("\n") - len(ESCAPED)
         number += 1

@@ -118,7 +118,10 @@ def broken(folder: Path, raw: bytes) -> list[str]:
         (b"[]", "FILE:1:1: the whole file: a mapping of keys and values is wanted."),
         (b"[" * 100_000, "FILE:1:1: this file holds what labctl never writes."),
         (b'{"a": ' + b"9" * 10_000 + b"}", "FILE:1:1: this file holds what labctl never writes."),
-        (b" " * (generated.MOST_BYTES + 1), "FILE:1:1: this file is larger than 4 MiB, and labctl writes none that is."),
+        (
+            b" " * (generated.MOST_BYTES + 1),
+            "FILE:1:1: this file is larger than 4 MiB, and labctl writes none that is.",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_is_told_with_its_place(tmp_path: Path, raw: bytes, told: str) -> None:
