@@ -140,7 +140,7 @@ def _questions(one: Loaded, catalogue: Sequence[Loaded], options: Options) -> Ar
     asked: dict[str, object] = {}
     for other in [one, *catalogue]:
         for written, step in zip(other.document.value.get("diagnose", ()), other.scenario.diagnose, strict=True):
-            if step.judges and _fitting(one, diagnose=[written]):
+            if step.judges and not step.lab_only and _fitting(one, diagnose=[written]):
                 asked.setdefault(question(step, one.scenario.client.host), written)
     arm = Arm(one, Kind.QUESTIONS, Planned(one, options))
     visit = partial(_ask, one.changed(diagnose=list(asked.values())), list(asked), arm.answers)

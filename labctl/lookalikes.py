@@ -77,14 +77,15 @@ def groups(entries: Iterable[Entry], client: str) -> list[Group]:
 def separating(names: Collection[str], entries: Sequence[Entry]) -> str | None:
     """Return the question that splits some scenarios most evenly; None where every answer is the same for all.
 
-    Of several that do, one that more of them were asked, then one that belongs to one of them.
+    Of several that do, one that more of them were asked, then one that belongs to one of them, then the shortest.
     """
     among = [entry for entry in entries if entry.name in names]
 
-    def worth(question: str) -> tuple[int, int, bool]:
+    def worth(question: str) -> tuple[int, int, bool, int]:
         held = sum(entry.shown.answers.get(question, False) for entry in among)
         asked = sum(question in entry.shown.answers for entry in among)
-        return min(held, len(among) - held), asked, any(question in entry.steps for entry in among)
+        own = any(question in entry.steps for entry in among)
+        return min(held, len(among) - held), asked, own, -len(question)
 
     questions = sorted({question for entry in among for question in entry.shown.answers})
     best = max(questions, key=worth, default=None)

@@ -112,6 +112,7 @@ class DiagnosisStep(Written):
     lacks: Pattern | None = None
     exits: ExitCode | None = None
     context: bool = False
+    lab_only: bool = Field(default=False, alias="lab-only")  # it tells nothing anywhere else: a name in it is the lab's
 
     @pydantic.model_validator(mode="after")
     def _asks_something(self) -> Self:

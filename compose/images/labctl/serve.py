@@ -29,7 +29,7 @@ def number(name: str, default: str) -> int:
     """Read a whole number from the environment."""
     text = os.environ.get(name, default)
     if not text.isdecimal():
-        sys.exit(f"serve: {name}={text!r} is no number; not starting")
+        sys.exit(f"serve: error: {name}={text!r} is no number")
     return int(text)
 
 

@@ -1,0 +1,34 @@
+"""catalogue: every scenario by symptom and by cause, as a page in Markdown."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.commands._common import loaded_scenarios
+from labctl.errors import UsageError
+
+PAGE = "CATALOGUE.md"  # next to the scenarios
+
+
+@click.command(epilog="Example: labctl catalogue --write")
+@click.option("--write", is_flag=True, help=f"Write it to {PAGE} next to the scenarios.")
+def command(*, write: bool) -> None:
+    """Print the exact errors of all scenarios, what tells them apart, and their fixes."""
+    from labctl import catalogue
+    from labctl.atlas import atlas
+    from labctl.report.catalogue import catalogue as page
+
+    own = catalogue.own()
+    text = page(atlas(loaded_scenarios(sorted(own))))
+    if not write:
+        click.echo(text, nl=False)
+        return
+    folder = catalogue.FOLDER
+    if not catalogue.within(folder):
+        raise UsageError(f"there are no scenarios in {folder}.", todo="Leave --write out to see labctl's own.")
+    file = folder / PAGE
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    click.echo(f"wrote {file}")

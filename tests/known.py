@@ -1,0 +1,23 @@
+"""The scenarios that came with labctl, and what is known of them, read once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from labctl import scenario
+from labctl.atlas import Entry, atlas
+from labctl.catalogue import within
+from labctl.places import installed
+from labctl.scenario import Loaded
+
+
+@cache
+def scenarios() -> dict[str, Loaded]:
+    """Return every scenario by its name."""
+    return {name: scenario.load(file) for name, file in within(installed("scenarios")).items()}
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return what is known of every scenario."""
+    return atlas(scenarios().values())

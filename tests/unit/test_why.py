@@ -1,0 +1,180 @@
+"""From an error to its causes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from known import entries
+from variants import labctl
+
+from labctl.lookalikes import Fork
+from labctl.model import Outcome
+from labctl.symptoms import symptoms
+from labctl.why import Answer, adapted, why
+
+REFUSED = {
+    "firewall-egress-reject", "firewall-reject", "firewall-reject-reset", "loopback-bind", "loopback-bind-flask",
+    "server-crashed", "server-down", "wrong-address", "wrong-port",
+}  # fmt: skip
+SILENT = {"firewall-drop", "firewall-egress-drop", "firewall-nft-drop", "firewall-router-drop", "firewall-ufw"}
+UNREACHABLE = {"firewall-admin-prohibited", "firewall-firewalld", "unassigned-address"}
+RECORDED = [
+    pytest.param(entry.name, client, id=f"{entry.name}-{client}")
+    for entry in entries()
+    for client, seen in entry.recorded.items()
+    if seen.outcome is not Outcome.OK and seen.says
+]
+BY_NAME = {entry.name: entry for entry in entries()}
+
+
+def answers(text: str) -> list[Answer]:
+    return [why(one, entries()) for one in symptoms(text)]
+
+
+def causes(text: str) -> list[str]:
+    [answer] = answers(text)
+    return [cause.scenario for cause in answer.causes]
+
+
+@pytest.mark.parametrize(("name", "client"), RECORDED)
+def test_the_last_line_of_every_client_leads_to_its_cause(name: str, client: str) -> None:
+    """The chain decides where a line tells too little, so it is rendered as Python does."""
+    seen = BY_NAME[name].recorded[client]
+    lines = [f"{link.type}: {link.message}" if link.message else link.type for link in seen.chain]
+    found = answers("\n".join(["Traceback (most recent call last):", *lines[:1]]) if lines else seen.says)
+    assert any(name in {cause.scenario for cause in answer.causes} for answer in found)
+
+
+HELD_OUT = [
+    # a text, whose causes are exactly these
+    ('psycopg.OperationalError: connection failed: connection to server at "10.1.2.3", port 5432 failed: Connection refused', REFUSED),
+    ("redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.", REFUSED),
+    ("Error: connect ECONNREFUSED 10.0.0.7:3000\n    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1555:16)", REFUSED),
+    ('2026/11/23 10:00:00 Get "http://api:8080/": dial tcp 10.0.0.7:8080: connect: connection refused', REFUSED),
+    ("2026/11/23 10:00:00 dial tcp 10.0.0.7:8080: i/o timeout", SILENT | {"tiny-backlog"}),
+    ("2026/11/23 10:00:00 dial tcp 10.0.0.7:8080: connect: connection timed out", SILENT | {"tiny-backlog"}),
+    ("dial tcp 10.0.0.7:8080: connect: no route to host", UNREACHABLE),
+    ("ssh: connect to host build port 22: Connection refused", REFUSED),
+    ("ssh: connect to host build port 22: No route to host", UNREACHABLE),
+    ("java.net.ConnectException: Connection refused", REFUSED),
+    ("java.net.SocketTimeoutException: connect timed out", SILENT | {"tiny-backlog"}),
+    ("read tcp 10.0.0.2:51234->10.0.0.7:8080: read: connection reset by peer", {"tiny-backlog-abort"}),
+    ("ECONNRESET", {"tiny-backlog-abort"}),
+    ("ECONNREFUSED", REFUSED),
+    ("111", REFUSED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), HELD_OUT, ids=lambda one: one[:40] if isinstance(one, str) else "")
+def test_other_programs_wordings_lead_to_all_causes_that_were_measured_and_no_others(
+    text: str, expected: set[str]
+) -> None:
+    assert set(causes(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("curl: (7) Failed to connect to db port 5432 after 3071 ms: No route to host", "unassigned-address"),
+        ("curl: (7) Failed to connect to db port 5432 after 3 ms: No route to host", "firewall-admin-prohibited"),
+        ("requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='db', port=80): Max retries exceeded with url: / (Caused by ConnectTimeoutError(<HTTPConnection(host='db', port=80) at 0x7f>, 'Connection to db timed out. (connect timeout=3)'))", "firewall-drop"),
+        ("TimeoutError: [Errno 110] Connect call failed ('10.0.0.7', 8080)", "tiny-backlog"),
+        ("curl: (56) Recv failure: Connection reset by peer", "tiny-backlog-abort"),
+    ],
+)  # fmt: skip
+def test_the_cause_comes_first_where_the_text_tells_it(text: str, first: str) -> None:
+    assert causes(text)[0] == first
+
+
+def test_every_other_scenario_is_excluded_with_what_it_would_show() -> None:
+    [answer] = answers("curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused")
+    assert answer.own
+    assert {cause.scenario for cause in answer.causes} | {one.scenario for one in answer.excluded} == set(BY_NAME)
+    [drop] = [one.why for one in answer.excluded if one.scenario == "firewall-drop"]
+    assert drop == "there curl would show timed-out at connect"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl: (6) Could not resolve host: nowhere",
+        "socket.gaierror: [Errno -2] Name or service not known",
+        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired",
+    ],
+)
+def test_what_no_scenario_gives_has_no_cause_and_no_guess(text: str) -> None:
+    for answer in answers(text):
+        assert answer.causes == ()
+        assert answer.next == ()
+
+
+def test_each_next_command_separates_the_causes_by_what_the_runs_recorded() -> None:
+    for text in ("ECONNREFUSED", "EHOSTUNREACH", "dial tcp 10.0.0.7:8080: i/o timeout"):
+        [answer] = answers(text)
+        assert isinstance(answer.next, Fork)
+        shown = {
+            cause.scenario: BY_NAME[cause.scenario].shown.answers.get(answer.next.question) for cause in answer.causes
+        }
+        assert {True, False} == set(map(bool, shown.values()))
+
+
+def test_a_question_is_asked_of_the_target_of_the_error() -> None:
+    [symptom] = symptoms("curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused")
+    assert (
+        adapted("on client: nc -zv ${client.target.host} ${client.target.port}", symptom) == "on client: nc -zv db 5432"
+    )
+    assert (
+        adapted(r"on server: ss -ltn   # shows 127\.0\.0\.1:8080", symptom)
+        == r"on server: ss -ltn   # shows 127\.0\.0\.1:5432"
+    )
+
+
+def test_a_text_is_taken_as_an_argument_a_file_or_from_a_pipe(tmp_path: Path) -> None:
+    text = "ssh: connect to host build port 22: Connection refused"
+    (tmp_path / "log").write_text(text)
+    piped = subprocess.run(
+        [sys.executable, "-m", "labctl", "why"], input=text, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert labctl(tmp_path, "why", text).stdout == labctl(tmp_path, "why", "log").stdout == piped.stdout
+    assert "line 1: ssh, refused at connect, ECONNREFUSED, to build:22" in piped.stdout
+    assert "on server: iptables -S INPUT   # shows --dport 22 -j REJECT" in piped.stdout
+    assert piped.returncode == 0
+
+
+def test_a_text_without_an_error_says_so_and_is_not_found(tmp_path: Path) -> None:
+    done = labctl(tmp_path, "why", "all is well")
+    assert done.stdout.startswith("No error of a connection is in this text.")
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_what_nobody_measured_is_said_to_be_so(tmp_path: Path) -> None:
+    done = labctl(tmp_path, "why", "curl: (6) Could not resolve host: nowhere")
+    assert "No scenario of this lab gives this error" in done.stdout
+    assert done.returncode == 1
+
+
+def test_json_has_everything_and_nothing_else(tmp_path: Path) -> None:
+    done = labctl(tmp_path, "why", "--json", "ECONNREFUSED")
+    [answer] = json.loads(done.stdout)
+    assert {cause["scenario"] for cause in answer["causes"]} == REFUSED
+    assert answer["symptom"]["errno"] == "ECONNREFUSED"
+    assert {"question", "holds", "fails"} == answer["next"].keys()
+
+
+def test_several_errors_are_told_in_turn_three_unless_all_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("".join(f"ssh: connect to host h{n} port 22: Connection refused\n" for n in range(5)))
+    assert labctl(tmp_path, "why", "log").stdout.count("See it happen") == 3
+    assert "2 more kinds of errors in this text" in labctl(tmp_path, "why", "log").stdout
+    assert labctl(tmp_path, "why", "--all", "log").stdout.count("See it happen") == 5
+
+
+def test_nothing_of_a_text_steers_the_terminal(tmp_path: Path) -> None:
+    done = labctl(
+        tmp_path, "why", "\x1b[31mssh: connect to host \x1b]0;owned\x07build port 22: Connection refused\x1b[0m"
+    )
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
