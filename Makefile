@@ -33,7 +33,7 @@ check: venv  ## what needs no engine: style, types, unit tests
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/pytest -m 'not engine' $(ARGS)
+	@$(VENV)/bin/pytest -n $(JOBS) --dist loadfile -m 'not engine' $(ARGS)
 
 fix: venv  ## let ruff mend and format what it can
 	@$(VENV)/bin/ruff check --fix

@@ -117,7 +117,7 @@ def _of(one: Loaded, catalogue: Sequence[Loaded], options: Options, choice: Choi
             if (changed := _fitting(one, title=title, fix=other.document.value["fix"]))
         ]
     )
-    yield _questions(one, catalogue, briefly)
+    yield from _questions(one, catalogue, briefly)
 
 
 def rivals(one: Loaded, catalogue: Iterable[Loaded]) -> Iterator[Loaded]:
@@ -135,16 +135,17 @@ def _fitting(one: Loaded, **written: object) -> Loaded | None:
         return None
 
 
-def _questions(one: Loaded, catalogue: Sequence[Loaded], options: Options) -> Arm:
-    """Return the arm that takes every diagnosis step of the catalogue that fits the scenario's stack."""
+def _questions(one: Loaded, catalogue: Sequence[Loaded], options: Options) -> Iterator[Arm]:
+    """Yield the arm that takes every diagnosis step of the catalogue that fits the scenario's stack, if any does."""
     asked: dict[str, object] = {}
     for other in [one, *catalogue]:
         for written, step in zip(other.document.value.get("diagnose", ()), other.scenario.diagnose, strict=True):
             if step.judges and not step.lab_only and _fitting(one, diagnose=[written]):
                 asked.setdefault(question(step, one.scenario.client.host), written)
-    arm = Arm(one, Kind.QUESTIONS, Planned(one, options))
-    visit = partial(_ask, one.changed(diagnose=list(asked.values())), list(asked), arm.answers)
-    return replace(arm, planned=Planned(one, replace(options, visit=visit)))
+    if asked:
+        arm = Arm(one, Kind.QUESTIONS, Planned(one, options))
+        visit = partial(_ask, one.changed(diagnose=list(asked.values())), list(asked), arm.answers)
+        yield replace(arm, planned=Planned(one, replace(options, visit=visit)))
 
 
 def _ask(asked: Loaded, questions: Sequence[str], answers: dict[str, bool], observer: Observer, _: Verdict) -> None:
