@@ -45,6 +45,10 @@ _PIDS = re.compile(
     rf"\b(pid[ =:]{{1,2}})\d+{_ENDS}|^([a-z_][\w.-]*\[)\d+(?=\]: )",  # the latter as syslog(3) has it: `sshd[123]: `
     re.ASCII | re.IGNORECASE | re.MULTILINE,
 )
+_CURLS_TIMER = re.compile(  # a millisecond decides which of its wordings curl takes: lib/connect.c, lib/multi.c
+    rf"(?<=curl: \(28\) )(?:Failed to connect to \S+ port \d+ after {TIME} ms: Timeout was reached"
+    rf"|Connection timed out after {TIME} milliseconds)"
+)
 
 
 def text(said: str, names: Mapping[str, str]) -> str:
@@ -53,8 +57,8 @@ def text(said: str, names: Mapping[str, str]) -> str:
     `names` maps placeholders to the lab's addresses (`Result.names`): an address of the lab becomes its placeholder,
     `${address.server}`; any other of the labs' range `<address>`. Elapsed times keep the words of their unit (`after
     <time> ms`); settings, such as `timeout=2.0`, stay. A port from 32768 on, beside an address, is a local one. Files'
-    paths become `<path>`, with the line where a traceback names one; URLs' paths stay. What was replaced already stays
-    as it is.
+    paths become `<path>`, with the line where a traceback names one; URLs' paths stay. Of curl's wordings for its own
+    timer the shortest is taken. What was replaced already stays as it is.
     """
     placeholders = {address: f"${{{name}}}" for name, address in sorted(names.items(), reverse=True)}
     said = _PATHS.sub(_path, said)
@@ -64,6 +68,7 @@ def text(said: str, names: Mapping[str, str]) -> str:
     said = _PORTS.sub(lambda found: found[0] if int(found[3]) < FIRST_LOCAL_PORT else found[1] + PORT, said)
     said = _IDS.sub(ID, said)
     said = _TIMES.sub(rf"\1 {TIME}\2", said)
+    said = _CURLS_TIMER.sub(f"Connection timeout after {TIME} ms", said)
     return _PIDS.sub(lambda found: (found[1] or found[2]) + PID, said)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from labctl.atlas import Entry
 from labctl.clients import Target
 from labctl.lookalikes import Tree, tree
-from labctl.model import Outcome
+from labctl.model import Outcome, Stage
 from labctl.packets import ARP_REQUEST
 from labctl.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.record import Recorded
@@ -24,6 +24,7 @@ from labctl.symptoms import Symptom
 FIRST_ANSWER = 1.0  # seconds: what takes longer is no answer to the first SYN, which is sent again then (RFC 6298, 2.1)
 LABS_PORT = "8080"  # of the servers in the stacks
 ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
+CONNECTED = (Stage.HANDSHAKE, Stage.SEND, Stage.RECEIVE)
 NUMBER = re.compile(r"\d+")
 
 
@@ -98,14 +99,24 @@ def _comparable(symptom: Symptom, entries: Sequence[Entry]) -> set[str]:
 def _same(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
     """Tell whether an error is what was recorded; what a text does not tell is not held against it.
 
-    Where it does not even tell what the connection came to, as curl's may not, the words must be the same.
-    Whether a client's own timer ends the waiting, or its kernel (ETIMEDOUT), depends on which is set to the shorter
-    time, and tells nothing of the cause.
+    Where it does not even tell what the connection came to, as curl's may not, the words must be the same. What depends
+    on the client alone tells nothing of the cause: whether its own timer or its kernel (ETIMEDOUT) ended the waiting,
+    and what it was at when its connection was reset: sending (EPIPE), receiving, or shaking hands for TLS.
     """
     if symptom.outcome is None:
         return _same_words(symptom, entry, seen)
-    told = ((symptom.outcome, seen.outcome), (symptom.stage, seen.stage), (symptom.errno, seen.errno))
+    told: list[tuple[object, object]] = [
+        (symptom.outcome, seen.outcome),
+        (_connected(symptom.stage), _connected(seen.stage)),
+    ]
+    if symptom.outcome is not Outcome.RESET:
+        told.append((symptom.errno, seen.errno))
     return not any(mine is not None and its is not None and mine != its for mine, its in told)
+
+
+def _connected(stage: Stage | None) -> Stage | bool | None:
+    """Return a stage, or that there was a connection already."""
+    return stage in CONNECTED or stage
 
 
 def _cause(symptom: Symptom, entry: Entry, clients: Sequence[str]) -> Cause:

@@ -22,6 +22,11 @@ NAMES = {
     ("said", "left"),
     [
         ("nc: connect to server (198.19.3.3) port 8080", "nc: connect to server (${address.server}) port 8080"),
+        (
+            "curl: (28) Failed to connect to db port 80 after 1001 ms: Timeout was reached",
+            "curl: (28) Connection timeout after <time> ms",
+        ),
+        ("curl: (28) Connection timed out after 1001 milliseconds", "curl: (28) Connection timeout after <time> ms"),
         ("198.19.3.2 198.19.3.21 198.19.3.2.", "${address.client} ${address.neighbour} ${address.client}."),
         ("http://198.19.3.14:8080/", "http://${unassigned.address}:8080/"),
         ("[Errno 111] Connect call failed ('198.19.3.3', 8080)", None),

@@ -64,6 +64,8 @@ HELD_OUT = [
     ("java.net.SocketTimeoutException: connect timed out", SILENT | {"tiny-backlog"}),
     ("read tcp 10.0.0.2:51234->10.0.0.7:8080: read: connection reset by peer", {"tiny-backlog-abort"}),
     ("ECONNRESET", {"tiny-backlog-abort"}),
+    ("curl: (35) Recv failure: Connection reset by peer", {"tiny-backlog-abort"}),
+    ("requests.exceptions.ConnectionError: ('Connection aborted.', BrokenPipeError(32, 'Broken pipe'))", {"tiny-backlog-abort"}),
     ("ECONNREFUSED", REFUSED),
     ("111", REFUSED),
 ]  # fmt: skip
