@@ -57,6 +57,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     diagnose     taking the diagnosis steps
     observe      looking at a lab as its client does
     phases       the four phases of a run
+    result       result.json, read back
     dossier      what a run's folder holds for somebody else
     run          the run: observe, break, observe, wait, fix, observe, judge
     inside       a person in a running lab
@@ -67,7 +68,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     atlas        what is known of the scenarios without running any
     lookalikes   scenarios that look alike, and what tells them apart
     why          from an error to its causes
-    result       result.json, read back
     archive      plain files in one file, read where that may be anything
     doctored     whether a result tells one story
     bundle       a run as one archive

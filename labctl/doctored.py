@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
     yield from _unproved(result)
     if JOURNAL in members:
         yield from _noted(result, members[JOURNAL])
+    if results.COUNTERS in members and not _counted(result, members[results.COUNTERS]):
+        yield f"{results.COUNTERS}: is not what {results.NAME} has of the counters"
     yield from _logs(result, members)
     if any(map(_connections, result.phases)) and not any(name.endswith(PCAP) for name in members):
         yield f"{results.NAME}: tells of connections, and there is no capture that shows any"
@@ -74,6 +77,13 @@ def _noted(result: Result, journal: bytes) -> Iterator[str]:
         yield f"{JOURNAL}: tells of no verdict"
     elif noted[-1].decode() != result.verdict.value:
         yield f"{JOURNAL}: ends with {noted[-1].decode()}, and {results.NAME} with {result.verdict}"
+
+
+def _counted(result: Result, told: bytes) -> bool:
+    try:
+        return bool(json.loads(told) == results.counters(result))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _logs(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from labctl.engine import images
 from labctl.errors import LabctlError
 from labctl.lab import Lab
 from labctl.model import Result
+from labctl.result import COUNTERS, counters
 from labctl.scenario import Loaded, Scenario
 from labctl.session import Session
 from labctl.witness import ANSWERS
@@ -51,13 +52,7 @@ def environment(folder: Path, lab: Lab, session: Session) -> None:
 
 def end(folder: Path, result: Result) -> None:
     """Write the counters and the services' logs."""
-    counters = {
-        phase.phase.value: {host: look.counters for host, look in observation.evidence.hosts.items()}
-        for phase in result.phases
-        for observation in phase.observations
-        if observation.evidence
-    }
-    _write(folder / "counters.json", counters)
+    _write(folder / COUNTERS, counters(result))
     (folder / "logs").mkdir()
     for service, outputs in result.services.items():
         for number, output in enumerate(outputs, 1):

@@ -177,6 +177,8 @@ def _amount(value: Any) -> Any:
     written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(written, str) or not AMOUNT.fullmatch(written.strip()):
         raise ValueError("is no amount: a number, or one with >, >=, < or <= before it, such as >0")
+    if re.fullmatch(r"<\s*0+", written.strip()):
+        raise ValueError("is an amount that nothing has: no counter moves backwards")
     return written.strip()
 
 

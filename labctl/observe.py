@@ -45,6 +45,8 @@ class Observer:
         self.broken_timeout = self._timeout  # while the fault is in place
         self._chosen = chosen
         self._known: Mapping[str, Any] = {}
+        if scenario.client.run is not None and chosen:
+            raise NoClient(f"{', '.join(chosen)} cannot take the place of the command that the scenario runs.")
         if scenario.client.run is None:
             pod = lab.pod(scenario.client.host)
             self._known = pod.clients_ready(SANDBOX_STARTS)

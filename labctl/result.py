@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 NAME = "result.json"
-OPTIONAL = ("counters.json", "environment.json", "journal.jsonl", "scenario.json", "stack.json")
+COUNTERS = "counters.json"
+OPTIONAL = (COUNTERS, "environment.json", "journal.jsonl", "scenario.json", "stack.json")
 PCAP = ".pcap"
 MORE = re.compile(r"[^/]+\.pcap|logs/[^/]+\.log")
 LAST = "last"
@@ -90,6 +91,16 @@ def files(folder: Path) -> dict[str, Path]:
             )
     names = sorted(name for name in found if name in (NAME, *OPTIONAL) or MORE.fullmatch(name))
     return {name: found[name] for name in names if found[name].is_file()}
+
+
+def counters(result: Result) -> dict[str, dict[str, dict[str, int]]]:
+    """Return by how much the counters of each host moved in each phase's last observation: what counters.json holds."""
+    return {
+        phase.phase.value: {host: dict(look.counters) for host, look in observation.evidence.hosts.items()}
+        for phase in result.phases
+        for observation in phase.observations
+        if observation.evidence
+    }
 
 
 def read(file: Path) -> Result:

@@ -22,6 +22,7 @@ from labctl.journal import NOTE, Journal
 from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
 from labctl.packets import connections, header
 from labctl.places import RUNS
+from labctl.result import COUNTERS, counters
 
 UP_TO = "as claimed up to the faulted phase, where it was to end"
 NAMES = {"address.client": CLIENT, "address.server": SERVER}
@@ -67,7 +68,8 @@ def folder(at: Path, ran: Result = RAN) -> Path:
     journal = Journal(run)
     journal.note(NOTE, f"verdict: {ran.verdict}")
     journal.conclude(ran)
-    for name in ("counters", "environment", "scenario", "stack"):
+    (run / COUNTERS).write_text(json.dumps(counters(ran)))
+    for name in ("environment", "scenario", "stack"):
         (run / f"{name}.json").write_text(f'{{"{name}": 1}}\n')
     for host, pcap in PCAPS.items():
         (run / f"{host}.pcap").write_bytes(pcap)

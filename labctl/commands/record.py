@@ -67,7 +67,10 @@ def demand_writable(scenario: Path) -> None:
             f"{name} came with labctl: it lies in labctl's own folder, and so would its record.",
             todo=f"Copy it to ./scenarios first: labctl new {name} --from {name}",
         )
-    folder = file_of(scenario).absolute().parent
+    file = file_of(scenario).absolute()
+    if file.exists() and not file.is_file():
+        raise UsageError(f"no record can be written to {file}, where something lies that is no file.")
+    folder = file.parent
     there = folder if folder.exists() else folder.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(

@@ -49,6 +49,13 @@ def _claim(loaded: Loaded) -> Iterator[str]:
     yield f"cause    {one.cause}: {scenario.CAUSES[one.cause]}"
     yield f"client   {one.client.target or typed(one.client.run or '')}, from {one.client.host}"
     yield f"expects  {seen}{others}"
+    for packet in expect.packets or ():
+        reaches = f", as far as {packet.reaches}" if packet.reaches else ""
+        yield f"packet   {packet.kind} by {packet.by}{reaches}" + (", more than once" if packet.again else "")
+    if expect.packets == ():
+        yield "packet   none at all"
+    for counter, amount in expect.counters.items():
+        yield f"counter  {counter} moves by {amount}"
     for part in ("trigger", "fault", "fix"):
         for action in getattr(one, part):
             yield f"{part:<8} {action.typed()}"

@@ -114,7 +114,10 @@ def test_a_verdict_that_was_changed_with_all_sums_contradicts_the_fingerprint(ma
 
 def test_what_a_client_saw_cannot_be_changed_either(made: Path, tmp_path: Path) -> None:
     milder = phase(Phase.FAULTED, replace(REFUSED, errno="ETIMEDOUT"))
-    assert named(rewritten(made, tmp_path / "x", replace(RAN, phases=(RAN.phases[0], milder)))) == {"result.json"}
+    assert named(rewritten(made, tmp_path / "x", replace(RAN, phases=(RAN.phases[0], milder)))) == {
+        "result.json",
+        "counters.json",
+    }
 
 
 def test_a_result_without_its_fingerprint_is_no_evidence(made: Path, tmp_path: Path) -> None:
@@ -234,6 +237,14 @@ def test_a_log_that_is_not_what_the_result_has_of_it_is_told(made: Path, tmp_pat
     members[f"{RAN.run}/logs/server-2.log"] = b""
     told = ("logs/server-2.log: is of no container that result.json tells of",)
     assert verify(packed(with_sums(members), tmp_path / "x")).problems == told
+
+
+def test_counters_that_are_not_those_of_the_result_are_told(made: Path, tmp_path: Path) -> None:
+    for doctored in (b'{"faulted": {"server": {"TcpOutRsts": 9}}}', b"{}}", b"[" * 100_000):
+        members = unpacked(made)
+        members[f"{RAN.run}/counters.json"] = doctored
+        told = ("counters.json: is not what result.json has of the counters",)
+        assert verify(packed(with_sums(members), tmp_path / "x")).problems == told
 
 
 @pytest.mark.parametrize("services", [{"server": 1}, {"server": "text"}, {"server": [1]}, {"server": [{}]}])
