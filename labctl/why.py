@@ -23,6 +23,7 @@ from labctl.symptoms import Symptom
 
 FIRST_ANSWER = 1.0  # seconds: what takes longer is no answer to the first SYN, which is sent again then (RFC 6298, 2.1)
 LABS_PORT = "8080"  # of the servers in the stacks
+SERVER_PORT = "SERVER_PORT"  # the same, for somebody who has another
 ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
 CONNECTED = (Stage.HANDSHAKE, Stage.SEND, Stage.RECEIVE)
 NUMBER = re.compile(r"\d+")
@@ -168,8 +169,11 @@ def came_to(seen: Recorded) -> str:
     return f"{seen.outcome}{stage}" + (f", {seen.errno}" if seen.errno else "")
 
 
-def adapted(question: str, symptom: Symptom) -> str:
-    """Return a question with the target of an error in it: its host and its port, where the text tells them."""
-    host, port = symptom.host or "HOST", str(symptom.port) if symptom.port else "PORT"
-    asked = question.replace(f"${{{TARGET_HOST}}}", host).replace(f"${{{TARGET_PORT}}}", port)
-    return asked.replace(LABS_PORT, port) if symptom.port else asked
+def adapted(said: str, symptom: Symptom) -> str:
+    """Return a question or a fix of the lab for somebody else: with the error's target, and the lab's port as a name.
+
+    The port that a client uses is the server's own unless that is the cause, so the two are kept apart.
+    """
+    host, port = symptom.host or "TARGET_HOST", str(symptom.port) if symptom.port else "TARGET_PORT"
+    said = said.replace(f"${{{TARGET_HOST}}}", host).replace(f"${{{TARGET_PORT}}}", port)
+    return said.replace(LABS_PORT, SERVER_PORT)

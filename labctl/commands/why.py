@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from labctl.commands._common import console, loaded_scenarios
 from labctl.errors import UsageError
 
+PATH = re.compile(r"(?:\.{1,2}/|/)?[\w.-]+(?:/[\w.-]+)+|\.{0,2}/[\w.-]+")
 MOST_BYTES = 64 << 20
 SHOWN = 3  # kinds of errors, unless all are asked for
 NOT_FOUND = 1  # the exit code where nothing is known of any error in the text
@@ -56,6 +58,8 @@ def _read(text: str | None) -> str:
     if text is None or text == "-":
         return sys.stdin.buffer.read(MOST_BYTES).decode(errors="replace")
     if not _is_file(text):
+        if PATH.fullmatch(text):
+            raise UsageError(f"there is no file {text}.")
         return text
     try:
         with Path(text).open("rb") as opened:

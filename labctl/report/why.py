@@ -11,7 +11,7 @@ from labctl.lookalikes import Fork
 from labctl.report.apart import drawn, leaves
 from labctl.report.text import milliseconds, plain
 from labctl.symptoms import Symptom
-from labctl.why import Answer, Cause, Excluded, adapted
+from labctl.why import SERVER_PORT, Answer, Cause, Excluded, adapted
 
 NOTHING = "No error of a connection is in this text."
 WANTED = (
@@ -19,6 +19,7 @@ WANTED = (
 )
 UNKNOWN = "The text does not say what the connection came to, so that nothing can be said of it."
 UNMEASURED = "No scenario of this lab gives this error, so nothing is known of its causes."
+PARTS = f"({SERVER_PORT} is the port that the server is set to; server, client and router are whose part it is.)"
 ITSELF = (
     "The target is the machine, or the container, that the client runs on: no device in between can be the cause, and "
     "in a container it is not the server's. The lab has measured from one machine to another."
@@ -49,7 +50,8 @@ def _one(console: Console, answer: Answer) -> None:
     for cause in answer.causes:
         _line(console, f"  {cause.scenario:<{_width(answer.causes)}}  {cause.title}" + _exact(cause, answer))
     _next(console, answer)
-    _fixes(console, answer.causes)
+    _fixes(console, answer)
+    _line(console, f"  {PARTS}", "dim")
     _excluded(console, answer.excluded)
     _line(console, f"\nSee it happen: labctl run {answer.causes[0].scenario}")
 
@@ -91,12 +93,12 @@ def _next(console: Console, answer: Answer) -> None:
             _line(console, f"Nothing on file tells apart: {', '.join(left)}", "yellow")
 
 
-def _fixes(console: Console, causes: Sequence[Cause]) -> None:
+def _fixes(console: Console, answer: Answer) -> None:
     _line(console, "\nThe fix, where the cause is")
-    for cause in causes:
+    for cause in answer.causes:
         _line(console, f"  {cause.scenario}:")
         for fix in cause.fix:
-            _line(console, f"    {fix}")
+            _line(console, f"    {adapted(fix, answer.symptom)}")
         for trap in cause.traps:
             _line(console, f"    not: {trap}   (why not: labctl show {cause.scenario})", "dim")
 

@@ -129,10 +129,8 @@ def test_a_question_is_asked_of_the_target_of_the_error() -> None:
     assert (
         adapted("on client: nc -zv ${client.target.host} ${client.target.port}", symptom) == "on client: nc -zv db 5432"
     )
-    assert (
-        adapted(r"on server: ss -ltn   # shows 127\.0\.0\.1:8080", symptom)
-        == r"on server: ss -ltn   # shows 127\.0\.0\.1:5432"
-    )
+    asked = adapted(r"on server: ss -ltn   # shows 127\.0\.0\.1:8080", symptom)
+    assert asked == r"on server: ss -ltn   # shows 127\.0\.0\.1:SERVER_PORT"
 
 
 def test_a_text_is_taken_as_an_argument_a_file_or_from_a_pipe(tmp_path: Path) -> None:
@@ -143,8 +141,15 @@ def test_a_text_is_taken_as_an_argument_a_file_or_from_a_pipe(tmp_path: Path) ->
     )
     assert labctl(tmp_path, "why", text).stdout == labctl(tmp_path, "why", "log").stdout == piped.stdout
     assert "line 1: ssh, refused at connect, ECONNREFUSED, to build:22" in piped.stdout
-    assert "on server: iptables -S INPUT   # shows --dport 22 -j REJECT" in piped.stdout
+    assert "on server: iptables -S INPUT   # shows --dport SERVER_PORT -j REJECT" in piped.stdout
     assert piped.returncode == 0
+
+
+def test_the_name_of_a_file_that_is_not_there_is_no_text(tmp_path: Path) -> None:
+    for name in ("./app.log", "/var/log/no/such.log", "logs/app.log"):
+        done = labctl(tmp_path, "why", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"there is no file {name}" in done.stderr
 
 
 def test_a_text_without_an_error_says_so_and_is_not_found(tmp_path: Path) -> None:
