@@ -1,6 +1,6 @@
 """What the controls of all scenarios in a folder have shown, on file: one table, reviewed as it changes.
 
-`labctl matrix --controls --write` writes it, every later run of the controls is compared with it.
+`labctl controls --write` writes it, every later run of the controls is compared with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from labctl.fields import Name, Written
 
 COLUMNS = ("fixes", "traps", "answers")
 FILE = "controls.json"  # in the folder of the scenarios
-TODO = "`labctl matrix --controls --all --write` writes it anew."
+TODO = "`labctl controls --all --write` writes it anew."
 
 
 class Shown(Written):

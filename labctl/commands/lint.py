@@ -1,4 +1,4 @@
-"""lint: look for mistakes in scenarios, stacks and records, without an engine."""
+"""lint: look for mistakes in scenarios, stacks, records and controls, without an engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def command(names: tuple[str, ...]) -> None:
     chosen = names or tuple(sorted(catalogue.own()))
     files = list(dict.fromkeys(catalogue.find_all(chosen)))
     records = _read(files)
-    mistakes = [*_orphaned(files), *_misspelt(records)]
+    mistakes = [*_orphaned(files), *_misspelt(records), *_in_tables(files)]
     try:
         loaded_scenarios(chosen)
     except Mistakes as error:
@@ -72,6 +72,17 @@ def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
             hint = f"Did you mean {quoted(near[0])}? " if near else ""
             wrong = f"there is no scenario {quoted(orphan.stem)} that this could be the record of."
             yield Mistake(plain(str(orphan)), 1, 1, wrong, f"{hint}Rename this file with its scenario, or remove it.")
+
+
+def _in_tables(files: Sequence[Path]) -> Iterator[Mistake]:
+    """Yield what is wrong with the tables of what controls have shown."""
+    from labctl import table
+
+    for file in dict.fromkeys(map(table.file_of, files)):
+        try:
+            table.read(file)
+        except Mistakes as error:
+            yield from error.mistakes
 
 
 def _misspelt(records: Records) -> Iterator[Mistake]:

@@ -40,7 +40,7 @@ def command(text: str | None, everything: bool, as_json: bool) -> int:
 
     found = symptoms(_read(text))
     shown = found if everything or as_json else found[:SHOWN]
-    entries = atlas(loaded_scenarios(sorted(catalogue.own()))) if found else ()
+    entries = atlas(loaded_scenarios(sorted(catalogue.everything()))) if found else ()
     answers = [why(one, entries) for one in shown]
     if as_json:
         click.echo(json.dumps([asdict(answer) for answer in answers], indent=2))

@@ -79,6 +79,13 @@ def test_a_record_is_not_called_an_orphan_where_not_all_scenarios_of_its_folder_
     assert labctl(folder, "lint", "server-down").returncode == 0
 
 
+def test_a_table_of_controls_that_cannot_be_read_is_a_mistake(folder: Path) -> None:
+    (folder / "scenarios" / "controls.json").write_text('{"format": 1, "scenarios": []}')
+    [told] = mistakes(folder)
+    assert told.startswith("scenarios/controls.json:1:1: scenarios: a mapping of keys and values is wanted.")
+    assert told.endswith("`labctl controls --all --write` writes it anew.")
+
+
 def test_each_folder_is_looked_at_for_itself(folder: Path) -> None:
     """Records lie next to their scenario; what lies elsewhere is another's."""
     put(folder / "scenarios" / "walls", "firewall-drop")
