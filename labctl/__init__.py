@@ -32,6 +32,11 @@ also run inside the hosts, so they lean on the standard library (and each client
     expect       the exact error, and what the kernels must witness of it
     checks       what is wrong with a scenario that no field can see alone
     scenario     scenario files, read into frozen values
+    judge        what was seen against what is expected
+    table        what the controls of scenarios have shown, on file
+    atlas        what is known of the scenarios without running any
+    lookalikes   scenarios that look alike, and what tells them apart
+    why          from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
     debian       this machine's Debian packages
     wheels       the image's Python packages
@@ -51,7 +56,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     pod          one host: a sandbox and its service
     lab          a running stack
     deploy       bringing a stack up, and removing it
-    judge        what was seen against what is expected
     evidence     the kernels' own evidence of what clients saw
     proof        whether the evidence proves the cause
     diagnose     taking the diagnosis steps
@@ -64,10 +68,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     selection    which scenarios an expression takes
     matrix       many runs at once
     controls     runs beside a scenario's own: is the fault the cause, and the fix the cure
-    table        what the controls have shown, on file
-    atlas        what is known of the scenarios without running any
-    lookalikes   scenarios that look alike, and what tells them apart
-    why          from an error to its causes
     archive      plain files in one file, read where that may be anything
     doctored     whether a result tells one story
     bundle       a run as one archive

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 from labctl.errors import Mistakes
 from labctl.judge import question
@@ -22,6 +23,7 @@ from labctl.observe import Observer
 from labctl.places import CONTROLS
 from labctl.run import Options
 from labctl.scenario import Loaded
+from labctl.table import Effect, Shown, Table
 
 DRAWN = 3  # wrong fixes of each scenario, where not all are asked for
 
@@ -33,15 +35,6 @@ class Kind(StrEnum):
     OTHER_FIX = "with the fix of"
     TRAP = "with the trap"
     QUESTIONS = "asked by every diagnosis"
-
-
-class Effect(StrEnum):
-    """What the clients see of a failure at the end of an arm."""
-
-    MENDED = "mended"
-    SAME = "the same failure"
-    OTHER = "another failure"
-    IMPOSSIBLE = "cannot be applied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +172,17 @@ def _compared(observations: Sequence[Observation], broken: Observation | None) -
 
 def _outcomes(observation: Observation) -> dict[str, Outcome]:
     return {one.client: one.outcome for one in observation.tries}
+
+
+def table(arms: Iterable[tuple[Arm, Effect | None]]) -> Table:
+    """Return the table of what some arms have shown."""
+    scenarios: dict[str, dict[str, Any]] = {}
+    for arm, seen in arms:
+        row = scenarios.setdefault(arm.scenario, {"fixes": {}, "traps": {}, "answers": {}})
+        if arm.kind is Kind.QUESTIONS:
+            row["answers"] |= arm.answers
+        elif arm.kind is Kind.NO_FAULT:
+            row["without_fault"] = seen
+        elif seen is not None:
+            row["fixes" if arm.kind is Kind.OTHER_FIX else "traps"][arm.by] = seen
+    return Table(scenarios={name: Shown(**row) for name, row in scenarios.items()})

@@ -5,20 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from labctl import generated
-from labctl.controls import Arm, Effect, Kind
 from labctl.fields import Name, Written
 
 COLUMNS = ("fixes", "traps", "answers")
 FILE = "controls.json"  # in the folder of the scenarios
 TODO = "`labctl controls --all --write` writes it anew."
+
+
+class Effect(StrEnum):
+    """What the clients see of a failure in the end."""
+
+    MENDED = "mended"
+    SAME = "the same failure"
+    OTHER = "another failure"
+    IMPOSSIBLE = "cannot be applied"
 
 
 class Shown(Written):
@@ -56,20 +65,6 @@ def write(file: Path, table: Table) -> None:
 
 def _sorted(value: Any) -> Any:
     return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
-
-
-def shown_by(arms: Iterable[tuple[Arm, Effect | None]]) -> Table:
-    """Return the table of what some arms have shown."""
-    scenarios: dict[str, dict[str, Any]] = {}
-    for arm, effect in arms:
-        row = scenarios.setdefault(arm.scenario, {"fixes": {}, "traps": {}, "answers": {}})
-        if arm.kind is Kind.QUESTIONS:
-            row["answers"] |= arm.answers
-        elif arm.kind is Kind.NO_FAULT:
-            row["without_fault"] = effect
-        elif effect is not None:
-            row["fixes" if arm.kind is Kind.OTHER_FIX else "traps"][arm.by] = effect
-    return Table(scenarios={name: Shown(**row) for name, row in scenarios.items()})
 
 
 def merged(table: Table, seen: Table, known: Collection[str], *, whole: bool) -> Table:

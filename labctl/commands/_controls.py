@@ -93,14 +93,13 @@ def _concluded(
     write: bool,
 ) -> Verdict:
     """Hold what was seen of one folder's scenarios against its table, print and, where asked for, write it."""
-    from labctl import table
-    from labctl.controls import effect
+    from labctl import controls, table
     from labctl.report import controls as report
 
     names = {one.scenario.name for one in here}
-    seen = [(arm, effect(arm, result)) for arm, result in ended if arm.scenario in names]
+    seen = [(arm, controls.effect(arm, result)) for arm, result in ended if arm.scenario in names]
     unknown = [arm for arm, found in seen if found is None and not arm.answers]
-    recorded, now = table.read(file), table.shown_by(seen)
+    recorded, now = table.read(file), controls.table(seen)
     differences = list(table.differences(recorded, now))
     wrong = [one for one in differences if one.wrong and not (write and one.column in ("fixes", "answers"))]
     merged = table.merged(recorded, now, {one.scenario.name for one in beside}, whole=whole and not unknown)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from known import scenarios
 
-from labctl import table
-from labctl.controls import Arm, Choice, Effect, Kind, arms
+from labctl import controls, table
+from labctl.controls import Arm, Choice, Kind, arms
 from labctl.errors import Mistakes
 from labctl.matrix import Planned
 from labctl.run import Options
-from labctl.table import Difference, Shown, Table
+from labctl.table import Difference, Effect, Shown, Table
 
 DOWN = Planned(scenarios()["server-down"], Options())
 CRASH_FIX = Arm(scenarios()["server-down"], Kind.OTHER_FIX, DOWN, "server-crashed")
@@ -33,11 +33,11 @@ def of(shown: Shown) -> Table:
 
 
 def test_arms_fill_the_row_of_their_scenario() -> None:
-    assert table.shown_by(SEEN) == of(WHOLE)
+    assert controls.table(SEEN) == of(WHOLE)
 
 
 def test_an_arm_that_was_inconclusive_shows_nothing() -> None:
-    assert table.shown_by([(CRASH_FIX, None), (NO_FAULT, None)]) == of(Shown())
+    assert controls.table([(CRASH_FIX, None), (NO_FAULT, None)]) == of(Shown())
 
 
 def test_a_table_is_read_as_it_was_written_and_sorted(tmp_path: Path) -> None:
