@@ -24,7 +24,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     commands.recognise,
     others.recognise_wording,
 )
-MOST_KINDS = 1000  # different errors of one text; what comes after them is left out
+MOST_KINDS = 1000  # different errors of one text; there reading ends
 MOST_KNOWN = 1000  # lines that are remembered, since logs repeat themselves
 MOST_STREAMS = 64  # containers whose lines are read in turn
 ALONE = re.compile(
@@ -47,8 +47,10 @@ def symptoms(text: str) -> tuple[Symptom, ...]:
         if kind in kinds:
             earlier = min(kinds[kind], found, key=lambda one: one.line)
             kinds[kind] = replace(earlier, times=kinds[kind].times + 1)
-        elif len(kinds) < MOST_KINDS:
+        else:
             kinds[kind] = found
+        if len(kinds) == MOST_KINDS:
+            break
     return tuple(sorted(kinds.values(), key=lambda one: one.line))
 
 

@@ -11,7 +11,7 @@ from symptoms_text import WORDED
 
 from labctl.clients import names
 from labctl.model import Outcome
-from labctl.symptoms import Symptom, symptoms
+from labctl.symptoms import MOST_KINDS, Symptom, symptoms
 
 CORPUS = [(text, told) for _, text, told in REAL] + WORDED
 REFUSED = "ConnectionRefusedError: [Errno 111] Connection refused"
@@ -94,3 +94,8 @@ def test_a_traceback_in_a_line_of_json_is_read_as_one() -> None:
     )
     [found] = symptoms(f'{{"level": "info"}}\n{json.dumps({"level": "error", "exc_info": traceback})}\n{{}}\n')
     assert (found.line, found.client, found.outcome, found.host) == (2, "requests", Outcome.TIMED_OUT, "db")
+
+
+def test_reading_ends_where_there_are_more_kinds_of_errors_than_anybody_reads() -> None:
+    lines = (f"ssh: connect to host h{number} port 22: Connection refused\n" for number in range(3 * MOST_KINDS))
+    assert len(symptoms("".join(lines))) == MOST_KINDS
