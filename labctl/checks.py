@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from labctl import documents, placeholders
 from labctl.clients import Target
@@ -24,9 +25,9 @@ def alone(document: Document) -> Iterator[Mistake]:
     name = document.value.get("name")
     if isinstance(name, str) and name != Path(document.file).stem:
         yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
-    for part in ("fault", "fix"):
-        if document.value.get(part) == []:
-            yield document.mistake((part,), "there must be at least one action here.")
+    for path, actions in _lists(document.value):
+        if actions == []:
+            yield document.mistake(path, "there must be at least one action here.")
     yield from _unjudged(document)
     for path in document.keys:
         match path:
@@ -34,6 +35,15 @@ def alone(document: Document) -> Iterator[Mistake]:
                 yield document.mistake(path, f"only a trigger's step can wait with `{path[-1]}`.", at_key=True)
             case _ if path in NOT_JUDGED_YET:
                 yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
+
+
+def _lists(written: Mapping[str, Any]) -> Iterator[tuple[documents.Path, Any]]:
+    """Yield the lists of actions that must not be empty, wherever they stand."""
+    yield from (((part,), written.get(part)) for part in ("fault", "fix"))
+    traps = written.get("traps")
+    for number, trap in enumerate(traps if isinstance(traps, list) else ()):
+        if isinstance(trap, dict):
+            yield ("traps", number, "do"), trap.get("do")
 
 
 def _unjudged(document: Document) -> Iterator[Mistake]:

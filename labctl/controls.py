@@ -97,17 +97,16 @@ def arms(
 
 def _of(one: Loaded, catalogue: Sequence[Loaded], options: Options, choice: Choice) -> Iterator[Arm]:
     briefly = replace(options, until=Phase.FAULTED)
-    title = f"{one.scenario.title}: a control"
-    yield Arm(one, Kind.NO_FAULT, Planned(one.changed(title=title, fault=[]), briefly))
+    yield Arm(one, Kind.NO_FAULT, Planned(one.changed(fault=[]), briefly))
     yield from (
-        Arm(one, Kind.TRAP, Planned(one.changed(title=title, fix=trap["do"]), options), trap["remedy"])
+        Arm(one, Kind.TRAP, Planned(one.changed(fix=trap["do"]), options), trap["remedy"])
         for trap in one.document.value.get("traps", ())
     )
     yield from choice.draw(
         [
             Arm(one, Kind.OTHER_FIX, Planned(changed, options), other.scenario.name)
             for other in rivals(one, catalogue)
-            if (changed := _fitting(one, title=title, fix=other.document.value["fix"]))
+            if (changed := _fitting(one, fix=other.document.value["fix"]))
         ]
     )
     yield from _questions(one, catalogue, briefly)

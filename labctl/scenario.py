@@ -144,7 +144,7 @@ class Trap(Written):
     """A remedy that people copy, which mends the failure and does harm: why, what to do instead is the fix."""
 
     remedy: str = Field(min_length=1, max_length=120)
-    do: tuple[AnyAction, ...] = Field(min_length=1)
+    do: tuple[AnyAction, ...]
     harm: str = Field(min_length=1)
 
 
@@ -166,6 +166,14 @@ class Scenario(Written):
     requires: tuple[KnownAbility, ...] = ()
     override: dict[str, Any] | None = None
     explain: str = Field(min_length=1)
+
+    @pydantic.field_validator("traps")
+    @classmethod
+    def _each_by_its_name(cls, traps: tuple[Trap, ...]) -> tuple[Trap, ...]:
+        remedies = [trap.remedy for trap in traps]
+        if len(set(remedies)) < len(remedies):
+            raise ValueError("two traps have the same remedy; each is known by it")
+        return traps
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def test_the_arm_without_the_fault_is_the_scenario_with_no_other_change() -> Non
     [arm] = [arm for arm in of("firewall-drop") if arm.kind is Kind.NO_FAULT]
     changed, whole = arm.planned.loaded.scenario, scenarios()["firewall-drop"].scenario
     assert changed.fault == ()
-    assert changed.model_copy(update={"fault": whole.fault, "title": whole.title}) == whole
+    assert changed.model_copy(update={"fault": whole.fault}) == whole
     assert arm.planned.options.until is Phase.FAULTED
 
 
