@@ -15,7 +15,7 @@ from labctl.symptoms.reading import Line
 from labctl.symptoms.rows import Rows, first, row
 from labctl.symptoms.symptom import Symptom
 
-TIMED_OUT, CLOSED, RESET = Outcome.TIMED_OUT, Outcome.CLOSED, Outcome.RESET
+REFUSED, TIMED_OUT, CLOSED, RESET = Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.CLOSED, Outcome.RESET
 NO_NAME, NO_TLS, UNREACHABLE = Outcome.NAME_ERROR, Outcome.TLS_ERROR, Outcome.UNREACHABLE
 RESOLVE, CONNECT, RECEIVE = Stage.RESOLVE, Stage.CONNECT, Stage.RECEIVE
 HANDSHAKE, SEND = Stage.HANDSHAKE, Stage.SEND
@@ -83,6 +83,10 @@ REST = Rows(
     row(r"\bNet::OpenTimeout", "Ruby", TIMED_OUT, CONNECT, own=True),
     row(r"\bNet::ReadTimeout", "Ruby", TIMED_OUT, RECEIVE, own=True),
     row(r" - connect\(2\) for \"?(?P<host>HOST)\"? port (?P<port>\d{1,5})|\bErrno::E[A-Z]{4,12}\b", "Ruby"),
+    row(r"The connection to the server (?P<host>HOST)(?::(?P<port>\d{1,5}))? was refused", "kubectl", REFUSED, CONNECT),
+    row(r"\bConnection to (?P<host>HOST):(?P<port>\d{1,5}) refused\.", "PostgreSQL's JDBC driver", REFUSED, CONNECT),
+    row(r"\bdelayed connect error: 111\b", "Envoy", REFUSED, CONNECT),
+    row(r"\bdelayed connect error: 113\b", "Envoy", UNREACHABLE, CONNECT),
     row(r"\bSystem\.Net\.\S{1,100}Exception(?: \(\d{1,9}(?:, 0x[0-9A-Fa-f]{8})?\))?: ", ".NET"),
 )
 NGINX = re.compile(r"upstream: \"[a-z]{2,10}://(?P<host>HOST)(?::(?P<port>\d{1,5}))?".replace("HOST", words.HOST))

@@ -33,7 +33,7 @@ HINT = re2.compile(
     r"|name or service not known|name resolution|nodename nor servname|no such host|not resolve|getaddrinfo|unknownhost"
     r"|no address associated|server misbehaving|name does not resolve|lookup failure|unknown host|translate host"
     r"|socket hang up|connection aborted|forcibly closed|connection abort|assign requested address|und_err_"
-    r"|connection attempts? failed"
+    r"|connection attempts? failed|the connection to the server|connection to \S{1,255} refused|delayed connect error"
     r"|can.t connect|lost connection to|to resolve host|bad address| upstream\b"
     r"|connect call failed|cannot connect|couldn.t connect"
     r"|unable to connect|fail\w* to connect"

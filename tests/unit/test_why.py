@@ -67,6 +67,14 @@ HELD_OUT = [
     ("curl: (35) Recv failure: Connection reset by peer", {"tiny-backlog-abort"}),
     ("requests.exceptions.ConnectionError: ('Connection aborted.', BrokenPipeError(32, 'Broken pipe'))", {"tiny-backlog-abort"}),
     ("ECONNREFUSED", REFUSED),
+    ("The connection to the server localhost:8080 was refused - did you specify the right host or port?", REFUSED),
+    ("org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname and port are correct", REFUSED),
+    ("upstream connect error or disconnect/reset before headers. reset reason: connection failure, transport failure reason: delayed connect error: 111", REFUSED),
+    ("pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on 'db' ([Errno 111] Connection refused)\")", REFUSED),
+    ("ERROR 2003 (HY000): Can't connect to MySQL server on '10.0.0.3' (110)", SILENT | {"tiny-backlog"}),
+    ("io.netty.channel.ConnectTimeoutException: connection timed out: /10.0.0.2:8080", SILENT | {"tiny-backlog"}),
+    ("recv() failed (104: Connection reset by peer) while reading response header from upstream", {"tiny-backlog-abort"}),
+    ("AxiosError: connect EHOSTUNREACH 10.0.0.9:80", UNREACHABLE),
     ("111", REFUSED),
 ]  # fmt: skip
 
