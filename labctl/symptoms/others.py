@@ -61,6 +61,7 @@ JAVA = Rows(
     row(r"\bjava\.net\.SocketException: Connection reset", "Java", RESET),
     row(r"\bjava\.net\.SocketException: ", "Java"),
     row(r"\bjavax\.net\.ssl\.SSL\w{0,40}Exception", "Java", NO_TLS, HANDSHAKE),
+    row(r"\bPSQLException: Connection to (?P<host>HOST):(?P<port>\d{1,5}) refused\.", "Java", REFUSED, CONNECT),
     row(r"\bNoHttpResponseException: (?P<host>HOST):(?P<port>\d{1,5}) failed to respond", "Java", CLOSED, RECEIVE),
 )
 REST = Rows(
@@ -84,7 +85,6 @@ REST = Rows(
     row(r"\bNet::ReadTimeout", "Ruby", TIMED_OUT, RECEIVE, own=True),
     row(r" - connect\(2\) for \"?(?P<host>HOST)\"? port (?P<port>\d{1,5})|\bErrno::E[A-Z]{4,12}\b", "Ruby"),
     row(r"The connection to the server (?P<host>HOST)(?::(?P<port>\d{1,5}))? was refused", "kubectl", REFUSED, CONNECT),
-    row(r"\bConnection to (?P<host>HOST):(?P<port>\d{1,5}) refused\.", "PostgreSQL's JDBC driver", REFUSED, CONNECT),
     row(r"\bdelayed connect error: 111\b", "Envoy", REFUSED, CONNECT),
     row(r"\bdelayed connect error: 113\b", "Envoy", UNREACHABLE, CONNECT),
     row(r"\bSystem\.Net\.\S{1,100}Exception(?: \(\d{1,9}(?:, 0x[0-9A-Fa-f]{8})?\))?: ", ".NET"),
