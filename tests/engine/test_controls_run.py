@@ -13,8 +13,9 @@ from labctl.table import FILE
 BREAKS = "test -e /tmp/once && iptables -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; touch /tmp/once"
 ONCE_ONLY = {"trigger": [{"run": BREAKS, "host": "server", "with": "tools"}]}
 NO_CURE = {"remedy": "Wait", "do": [{"run": "true", "host": "server", "with": "tools"}], "harm": "It takes time."}
-CURE = {"remedy": "Recreate it", "do": [{"recreate": "server"}], "harm": "It loses its log."}
-BRIEF = {"diagnose": [], "recover": {"within": "300ms"}}
+UP = {"until": {"listens": "0.0.0.0:8080"}}
+CURE = {"remedy": "Recreate it", "do": [{"recreate": "server", **UP}], "harm": "It loses its log."}
+BRIEF = {"diagnose": [], "recover": {"within": "1s"}}
 
 
 def controls(folder: Path, *arguments: str) -> tuple[int, str]:
