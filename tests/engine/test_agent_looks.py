@@ -128,7 +128,8 @@ def test_packets_that_were_lost_are_counted(lab: Lab, server: Host) -> None:
     knock(lab, TIMES)
     told = server.look()
     dropped = told["captured"]["dropped"]
-    assert 0 < sum(server.packets(told).values()) < 2 * TIMES
+    assert count(told) > 0  # the first that came, which need not be a knock
+    assert sum(server.packets(told).values()) < 2 * TIMES
     assert 2 * TIMES <= count(told) + dropped <= 2 * TIMES + 20  # of ARP, say
     assert server.look()["captured"]["dropped"] >= dropped
     knock(lab, TIMES)
