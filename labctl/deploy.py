@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv4Network
 
@@ -25,12 +25,18 @@ MOST_SUBNETS = 50  # tries before the pool is called exhausted
 
 @contextmanager
 def deployed(
-    stack: Stack, scenario: str, client: str, session: Session, journal: Journal, captures: Limits | None = None
+    stack: Stack,
+    scenario: str,
+    client: str,
+    session: Session,
+    journal: Journal,
+    captures: Limits | None = None,
+    clients: Sequence[str] = (),
 ) -> Iterator[Lab]:
     """Bring a stack up; at the end, whatever the reason, remove all of it.
 
-    `client` is the host that tries are made from. Where there are `captures`, every host's packets are captured from
-    its beginning on. Raises EngineError and LabError.
+    `client` is the host that tries are made from, by all of labctl's clients or those named. Where there are
+    `captures`, every host's packets are captured from its beginning on. Raises EngineError and LabError.
     """
     run = secrets.token_hex(4)
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
@@ -43,18 +49,19 @@ def deployed(
         pods = {
             host: Pod(host, service, place, session, _witness(host, journal, captures))
             for host, service in stack.services.items()
-            for place in [_place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes)]
+            for loaded in [(clients or None) if host == client else ()]
+            for place in [_place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes, loaded)]
         }
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
             workers.submit(prepare)  # most of what follows is waiting for the engine
         for pod in pods.values():
             undo.callback(pod.close)
-        with journal.timed("starting the sandboxes", DOCKER):
-            list(workers.map(lambda pod: pod.begin_sandbox(), pods.values()))
+        begun: dict[str, Future[None]] = {}
         for group in stack.hosts_in_order():
-            with journal.timed(f"starting {', '.join(group)}", DOCKER):
-                list(workers.map(lambda name: _begin(pods[name], pods, client), group))
+            begun |= {host: workers.submit(_begin, pods[host], pods, begun, client, journal) for host in group}
+        for host in begun.values():
+            host.result()
         for pod in pods.values():
             if pod.clients is not None:
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
@@ -67,13 +74,18 @@ def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | 
     return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
 
 
-def _begin(pod: Pod, pods: Mapping[str, Pod], client: str) -> None:
+def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:
+    """Bring one host up, its service after those that it depends on; those have been submitted before."""
+    with journal.timed(f"starting the sandbox of {pod.host}", DOCKER):
+        pod.begin_sandbox()
     for other, dependency in pod.settings.depends_on.items():
+        begun[other].result()
         if dependency.condition == "service_healthy":
             pods[other].await_health()
-    pod.begin_service()
-    if pod.host == client and pod.clients is None:
-        pod.add_clients()
+    with journal.timed(f"starting {pod.host}", DOCKER):
+        pod.begin_service()
+        if pod.host == client and pod.clients is None:
+            pod.add_clients()
 
 
 def _place(
@@ -84,6 +96,7 @@ def _place(
     addresses: Mapping[str, str],
     labels: Mapping[str, str],
     volumes: Mapping[str, str],
+    clients: Sequence[str] | None,
 ) -> Place:
     service = stack.services[host]
     names = stack.names()
@@ -97,6 +110,7 @@ def _place(
         labels=labels,
         files={path: stack.configs[name].content for name, path in service.configs.items()},
         volumes=volumes,
+        clients=clients,
     )
 
 

@@ -9,6 +9,7 @@ import itertools
 import shlex
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from labctl import specs
@@ -53,6 +54,7 @@ class Pod:
         self._session = session
         self._containers = session.containers
         self._sandbox = ""
+        self._made: Future[str] | None = None  # the service's next container, where it was made ahead
         self._agent: Program | None = None
         self._streams: list[Stream] = []
         self._numbers = itertools.count(1)
@@ -66,17 +68,22 @@ class Pod:
         return self._agent
 
     def begin_sandbox(self, sysctls: Mapping[str, str] | None = None) -> None:
-        """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes."""
+        """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes.
+
+        The service's container is made meanwhile: only to start it takes a sandbox that runs.
+        """
         images = self._session.images
         tools = images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
         self._agent = self._attach_program(self._sandbox, "agent")
-        self._containers.start(self._sandbox)
-        self._agent.ready(SANDBOX_STARTS)
-        if self.witness is not None:
-            self.witness.begin(self._agent)
-        self._configure()
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
+            self._made = beside.submit(self._create, "service", self._current)
+            self._containers.start(self._sandbox)
+            self._agent.ready(SANDBOX_STARTS)
+            if self.witness is not None:
+                self.witness.begin(self._agent)
+            self._configure()
 
     def _configure(self) -> None:
         """Give the host what lives in its network namespace: the lab's names, and the routes of the stack."""
@@ -92,10 +99,12 @@ class Pod:
 
     def begin_service(self) -> None:
         """Make and start the service with its current settings; a service that ended is made anew, never restarted."""
-        with self._changing:
-            if self.service:
-                self._containers.remove(self.service)
-            container = self._create("service", self._current)
+        with self._changing, ThreadPoolExecutor(1, thread_name_prefix="removing") as beside:
+            removing = beside.submit(self._containers.remove, self.service) if self.service else None
+            made, self._made = self._made, None
+            container = made.result() if made else self._create("service", self._current)
+            if removing:
+                removing.result()
             if self._current.runs_clients:
                 self.clients = self._attach_program(container, "clients")
             else:

@@ -68,7 +68,8 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     account = Account()
     dossier.begin(journal.folder, loaded)
     try:
-        with deployed(loaded.stack, scenario.name, scenario.client.host, session, journal, options.captures) as lab:
+        where = (loaded.stack, scenario.name, scenario.client.host, session, journal)
+        with deployed(*where, options.captures, options.clients) as lab:
             end = _in(lab, loaded, session, journal, options, account)
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:

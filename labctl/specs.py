@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.clients import ONLY
 from labctl.engine.containers import ContainerSpec
 from labctl.fields import argv
 from labctl.places import OWN_IMAGE
@@ -31,6 +32,7 @@ class Place:
     labels: Mapping[str, str]
     files: Mapping[str, str]  # by their paths in the service
     volumes: Mapping[str, str]  # the stack's names for them, and the engine's
+    clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:
@@ -63,7 +65,7 @@ def service(
         command=argv(settings.command) if settings.command is not None else None,
         entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
         labels={**place.labels, ROLE: role},
-        environment=settings.environment,
+        environment=settings.environment | _only(place) if settings.runs_clients else settings.environment,
         user=settings.user,
         joins=sandbox,
         drop_all=own is not None,
@@ -74,6 +76,10 @@ def service(
         healthcheck=_health(settings),
         writes=settings.runs_clients,
     )
+
+
+def _only(place: Place) -> dict[str, str]:
+    return {} if place.clients is None else {ONLY: ",".join(place.clients)}
 
 
 def _health(settings: Service) -> dict[str, Any] | None:

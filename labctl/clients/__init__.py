@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 PARTS = {"outcomes"}  # files of this folder that are no client
 PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
+ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
 DEFAULT_PORTS = {"http": 80}
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 

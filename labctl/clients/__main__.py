@@ -3,7 +3,8 @@
 Speaks the same lines as the agent, as an ordinary user without capabilities. Importing the libraries costs about a
 second of processor time, so it is done once, while the other containers of the lab start, and never in a try.
 
-The first line names the clients, and those that are broken. With `--list` it is the only one.
+Where LABCTL_CLIENTS is set, only the clients that it names are loaded, with commas between them. The first line names
+the clients, and those that are broken. With `--list` it is the only one.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.agent.lines import Lines
-from labctl.clients import Target
-from labctl.clients._loading import load_all
+from labctl.clients import ONLY, Target
+from labctl.clients._loading import load
 from labctl.clients._trying import with_retries
 
 GRACE = 1.0  # seconds that a try may take beyond its own limits before it is killed
@@ -43,7 +44,8 @@ class Zygote:
 
     def __init__(self) -> None:
         self.lines = Lines()
-        self.clients, self.broken = load_all()
+        only = os.environ.get(ONLY)
+        self.clients, self.broken = load(None if only is None else only.split(","))
         gc.collect()
         gc.freeze()
         self.children: dict[int, Child] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,8 @@ class Client:
     schemes: Sequence[str]
 
 
-def load_all() -> tuple[dict[str, Client], dict[str, str]]:
-    """Load every client there is, by name; those that cannot be used come second, each with the reason.
+def load(only: Collection[str] | None = None) -> tuple[dict[str, Client], dict[str, str]]:
+    """Load every client there is, or only some, by name; those that cannot be used come second, each with the reason.
 
     What one does to be ready overlaps with the loading of the next.
     """
@@ -39,6 +39,7 @@ def load_all() -> tuple[dict[str, Client], dict[str, str]]:
             (name, _begin(f"{package}.{Path(file_of(name)).stem}", folder / file_of(name), pool))
             for package, folder in FOLDERS.items()
             for name in in_folder(folder)
+            if only is None or name in only
         ]
         for name, client in beginning:
             try:
