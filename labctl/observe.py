@@ -27,7 +27,8 @@ from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
 
-BETWEEN = 0.2  # seconds between two observations of one phase
+BETWEEN = 0.2  # seconds between two observations of one phase, at most
+FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
 AT_ONCE = 32  # tries
 COMMAND = "run"  # the name of the client that is the scenario's own command
 
@@ -153,8 +154,7 @@ class Observer:
         self._seen, self._evidence = seen, None
         if self.phase is Phase.FAULTED:
             self.broken_timeout = self._timeout
-        for host in {action.subject for action in triggers if action.kind == "hold"}:
-            self.lab.carry_out(Ask(host, "release", of="clients"))
+        self._release()
         expect = self.scenario.expect if self.phase.broken and not healed else None
         findings = tuple(finding for one in tries for finding in judge(one, expect))
         observation = Observation(at, tries, findings)
@@ -179,26 +179,41 @@ class Observer:
     ) -> None:
         """Observe until as many in a row as asked are as expected; those still going at the deadline may end.
 
-        Stops sooner where it is `hopeless`.
+        A trigger that is refused meets a stack that is not ready yet, as a client may. Stops sooner where it is
+        `hopeless`. Raises AgentRefused where a trigger still is refused at the end.
         """
         deadline = time.monotonic() + within
         row = 0
+        pause = FIRST_AGAIN
         while row < successes:
-            row = row + 1 if self.observe(healed=healed).held else 0
+            refused: AgentRefused | None = None
+            try:
+                row = row + 1 if self.observe(healed=healed).held else 0
+            except AgentRefused as error:
+                row, refused = 0, error
+                self._release()
             if row == 0 and (time.monotonic() > deadline or hopeless()):
+                if refused is not None:
+                    raise refused
                 return
             if row == 0:
-                self._pause()
+                self._pause(pause)
+                pause = min(2 * pause, BETWEEN)
 
     def observe_throughout(self, seconds: float) -> None:
         """Observe again and again for at least `seconds`; stops where an observation is not as expected."""
         deadline = time.monotonic() + seconds
-        while self.observe().held and time.monotonic() < deadline:
-            self._pause()
+        while self.observe().held and (left := deadline - time.monotonic()) > 0:
+            self._pause(min(BETWEEN, left))
 
-    def _pause(self) -> None:
+    def _release(self) -> None:
+        """Let go of what triggers hold open."""
+        for host in {action.subject for action in self.scenario.trigger if action.kind == "hold"}:
+            self.lab.carry_out(Ask(host, "release", of="clients"))
+
+    def _pause(self, seconds: float) -> None:
         with self._journal.timed("letting time pass", WAITING):
-            time.sleep(BETWEEN)
+            time.sleep(seconds)
 
     def _trigger_late(self, began: float) -> None:
         """Do, one after the other, what triggers do while the clients try."""

@@ -8,7 +8,7 @@ import tenacity
 
 from labctl.errors import DeadlineExceeded
 
-EVERY = 0.02  # seconds between two looks at something cheap
+EVERY = 0.01  # seconds between two looks at something cheap
 
 
 def poll(

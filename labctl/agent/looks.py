@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from labctl.agent.capture import Capture
@@ -43,10 +42,15 @@ class Looks:
                 self._capture.close()
         return {
             "at": time.time(),
-            "counters": [Path(file).read_text() for file in COUNTERS],
+            "counters": [_text(file) for file in COUNTERS],
             "captured": captured,
             "sockets": [base64.b64encode(_answer(base64.b64decode(one))).decode() for one in questions],
         }
+
+
+def _text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def _answer(question: bytes) -> bytes:

@@ -6,7 +6,6 @@ Docker's resolver would forward what it does not know to the machine's, also fro
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 import struct
 import threading
@@ -30,7 +29,7 @@ class Resolver:
 
     def know(self, names: Mapping[str, str]) -> None:
         """Take over the table."""
-        self._addresses = {name.lower(): ipaddress.IPv4Address(address).packed for name, address in names.items()}
+        self._addresses = {name.lower(): socket.inet_pton(socket.AF_INET, address) for name, address in names.items()}
 
     def serve(self) -> None:
         """Answer on 127.0.0.1 from now on; raises OSError where port 53 cannot be had."""

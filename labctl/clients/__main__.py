@@ -9,7 +9,6 @@ the clients, and those that are broken. With `--list` it is the only one.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import selectors
@@ -46,8 +45,6 @@ class Zygote:
         self.lines = Lines()
         only = os.environ.get(ONLY)
         self.clients, self.broken = load(None if only is None else only.split(","))
-        gc.collect()
-        gc.freeze()
         self.children: dict[int, Child] = {}
         self.holders: list[int] = []
         self.selector = selectors.DefaultSelector()
@@ -184,8 +181,13 @@ def _write_all(writing: int, report: bytes) -> None:
         report = report[os.write(writing, report) :]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Load the clients, say which there are, and serve until the input ends."""
     zygote = Zygote()
     zygote.introduce()
     if "--list" not in sys.argv[1:]:
         zygote.serve()
+
+
+if __name__ == "__main__":
+    main()

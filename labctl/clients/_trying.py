@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-import tenacity
-
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged, judge
 
@@ -23,6 +21,8 @@ def with_retries(
     if retry is None:
         report = attempt(client, target, timeout)
     else:
+        import tenacity
+
         report = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda report: report["outcome"] != "ok"),
             wait=tenacity.wait_fixed(retry["every"]),

@@ -1,0 +1,114 @@
+"""What is compared with what, in which order; a comparison that breaks is told, and the others go on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from bench import floor, injection, outsiders, own, starts, throughput
+from bench.floor import Floor
+from bench.ground import Ground
+from bench.own import ALL, ONE
+from bench.pairs import Comparison, Contestant, Measured, measured
+from bench.scoreboard import Board
+from bench.targets import TARGETS
+
+from labctl.errors import Interrupted, LabctlError
+from labctl.progress import Progress
+
+MATRIX = ("matrix-one", "matrix-all")
+WITHOUT = "it takes minutes; --matrix measures it"
+
+
+@dataclass(slots=True)
+class Agenda:
+    """Measures, and keeps what came of it."""
+
+    ground: Ground
+    pairs: int
+    only: Sequence[str]  # keys of targets; all where empty
+    tell: Progress
+    measured: list[Measured] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def board(self) -> Board:
+        """Return what was measured so far."""
+        return Board(machine(self.ground), self.measured, self.skipped, self.broken, self.notes)
+
+    def all_of_it(self, *, matrix: bool) -> None:
+        """Measure everything that is wanted."""
+        for comparison in (*runs(self.ground), *starts.comparisons(self.ground)):
+            self._measure(comparison)
+        if any(self._wanted(key) for key in TARGETS if key.startswith("rule-")):
+            with injection.ways(self.ground) as into:
+                for comparison in injection.comparisons(into):
+                    self._measure(comparison)
+        if matrix:
+            self._matrix()
+        else:
+            self.skipped |= dict.fromkeys(filter(self._wanted, MATRIX), WITHOUT)
+
+    def _wanted(self, key: str) -> bool:
+        return not self.only or key in self.only
+
+    def _measure(self, comparison: Comparison) -> None:
+        key = comparison.key
+        if not self._wanted(key):
+            return
+        if why := outsiders.missing(key):
+            self.skipped[key] = why
+            return
+        self.tell(TARGETS[key].question)
+        self._unless_broken([key], lambda: self.measured.append(measured(comparison, self.pairs)))
+
+    def _matrix(self) -> None:
+        def whole() -> None:
+            for one, notes in throughput.matrices(self.ground, self.tell):
+                self.measured.append(one)
+                self.notes += notes
+
+        self._unless_broken(list(filter(self._wanted, MATRIX)), whole)
+
+    def _unless_broken(self, keys: Sequence[str], work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Interrupted:
+            raise
+        except (LabctlError, AssertionError, OSError, RuntimeError) as error:
+            there = {one.key for one in self.measured}
+            self.broken |= dict.fromkeys((key for key in keys if key not in there), str(error))
+
+
+def runs(ground: Ground) -> Iterator[Comparison]:
+    """Yield what is compared of whole runs."""
+    dark, witnessed = own.brief(evidence=False), own.brief(evidence=True)
+
+    def labctl(name: str, clients: tuple[str, ...], *, evidence: bool) -> Contestant:
+        loaded = witnessed if evidence else dark
+        return Contestant(name, partial(own.once, loaded, ground, clients, evidence=evidence))
+
+    one, everyone = labctl("labctl", ONE, evidence=False), labctl("labctl", ALL, evidence=True)
+    for key, own_run, clients in (("one", one, ONE), ("all", everyone, ALL)):
+        yield Comparison(key, own_run, Contestant("floor", partial(floor.run, Floor.of(dark, clients), ground)))
+    yield Comparison("evidence-one", labctl("on", ONE, evidence=True), labctl("off", ONE, evidence=False), warm_up=2)
+    yield Comparison("evidence-all", labctl("on", ALL, evidence=True), labctl("off", ALL, evidence=False))
+    yield Comparison("testcontainers", Contestant("testcontainers", partial(outsiders.testcontainers, ground)), one)
+    yield Comparison("shell", Contestant("shell", partial(outsiders.script, ground, "docker.sh")), one)
+    yield Comparison("compose", Contestant("compose", partial(outsiders.script, ground, "compose.sh")), one)
+
+
+def machine(ground: Ground) -> dict[str, Any]:
+    """Return what it was measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "load": list(os.getloadavg()),
+        "python": platform.python_version(),
+        "docker command": outsiders.docker() or "none",
+        **ground.connection.versions,
+    }

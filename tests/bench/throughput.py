@@ -1,0 +1,113 @@
+"""The whole matrix, at several -j: runs per minute, against the floor of the same runs at the same -j."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from bench import floor
+from bench.floor import Floor
+from bench.ground import Ground
+from bench.own import ALL, ONE
+from bench.pairs import Measured
+
+from labctl import catalogue, scenario
+from labctl.errors import LabError
+from labctl.journal import Event
+from labctl.matrix import matrix, repeated
+from labctl.model import Result, Verdict
+from labctl.places import installed
+from labctl.progress import Progress
+from labctl.run import Options
+from labctl.scenario import Loaded
+
+JOBS = (1, 2, 4, 8)
+FINE = (Verdict.PASSED, Verdict.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What all runs took at one -j, and the bare Docker calls of all of them, in seconds."""
+
+    jobs: int
+    runs: int
+    labctl: float
+    floor: float
+
+    @property
+    def per_minute(self) -> float:
+        """How many runs of labctl a minute has room for."""
+        return 60 * self.runs / self.labctl
+
+    def __str__(self) -> str:
+        bare = 60 * self.runs / self.floor
+        return f"-j {self.jobs}: {self.per_minute:.1f} runs a minute, the bare Docker calls of as many {bare:.1f}"
+
+
+class _Silent:
+    """Is told everything and says nothing."""
+
+    def begins(self, number: int) -> None:
+        pass
+
+    def hears(self, number: int, event: Event) -> None:
+        pass
+
+    def ends(self, number: int, result: Result) -> None:
+        pass
+
+
+def everything() -> list[Loaded]:
+    """Return all scenarios that labctl comes with, as they are on disk, but for their records."""
+    return [scenario.load(file, recorded=False) for file in catalogue.everything(installed("scenarios")).values()]
+
+
+def matrices(ground: Ground, tell: Progress, jobs: Sequence[int] = JOBS) -> Iterator[tuple[Measured, list[str]]]:
+    """Run the matrix with one client and with all; yield the ratio at its best -j, and what to say of each -j.
+
+    Raises LabError where a run neither passed nor was skipped.
+    """
+    chosen = everything()
+    for key, clients in (("matrix-one", ONE), ("matrix-all", ALL)):
+        seen = []
+        for number in jobs:
+            took = _clocked(partial(_matrix, chosen, ground, clients, number))
+            seen.append(Throughput(number, len(chosen), took, _floors(chosen, ground, clients, number)))
+            tell(f"{key}: {seen[-1]}")
+        best = fastest(seen)
+        notes = [f"{key}: {one}{' (best)' if one is best else ''}" for one in seen]
+        yield Measured(key, (f"labctl -j {best.jobs}", "floor"), (best.labctl,), (best.floor,)), notes
+
+
+def fastest(seen: Sequence[Throughput]) -> Throughput:
+    """Return the one with the most runs a minute."""
+    return max(seen, key=lambda one: one.per_minute)
+
+
+def _floors(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> float:
+    def all_of_them() -> None:
+        with ThreadPoolExecutor(jobs, thread_name_prefix="floors") as pool:
+            list(pool.map(lambda one: floor.run(Floor.of(one, clients), ground), chosen))
+
+    return _clocked(all_of_them)
+
+
+def _matrix(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> None:
+    options = Options(clients, ground.folder / "runs", record=False)
+    planned = repeated(chosen, options)
+    results = matrix(planned, ground.session, jobs=jobs, fail_fast=False, watcher=_Silent())
+    wrong = [one for one in results if one is not None and one.verdict not in FINE]
+    if wrong:
+        raise LabError(
+            f"at -j {jobs}, {len(wrong)} of {len(results)} runs did not pass.",
+            means="\n".join(f"{one.scenario} {one.verdict}: {one.reason}" for one in wrong),
+        )
+
+
+def _clocked(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
