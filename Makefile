@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scenario matrix controls test check fix lock clean distclean venv engine image
+.PHONY: help setup scenario matrix controls bench test check fix lock clean distclean venv engine image
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -25,6 +25,9 @@ matrix: engine  ## run every scenario
 
 controls: engine  ## show that each fault is the cause and each fix the cure
 	@$(LABCTL) controls $(ARGS)
+
+bench: engine image  ## measure labctl against the bare Docker calls and what people use instead
+	@$(VENV)/bin/python tests/bench $(ARGS)
 
 test: engine image  ## all tests, those on the engine too
 	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest -n $(JOBS) --dist loadfile $(ARGS)

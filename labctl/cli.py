@@ -6,13 +6,11 @@ exit code or None, and the first line of its docstring is its line in `labctl --
 
 from __future__ import annotations
 
-import ast
 import errno
 import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -26,6 +24,7 @@ from labctl import __version__
 from labctl.errors import Interrupted, LabctlError, UnknownName
 
 FOLDER = Path(__file__).parent / "commands"
+QUOTES = '"""'
 USAGE, ENGINE, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 
@@ -107,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last door: whatever comes here is a mistake in labctl
         if _interrupted(error):
             return INTERRUPTED
+        import traceback
+
         with suppress(OSError):
             traceback.print_exc()
         complain("that is a bug in labctl: please report it with the lines above.")
@@ -133,8 +134,10 @@ def complain(message: str) -> None:
 
 def summary(file: Path) -> str:
     """Return the first line of a module's docstring, without the command's own name and without running the module."""
-    line = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0].removeprefix(f"{file.stem}: ")
-    return line[:1].upper() + line[1:]
+    with file.open() as text:
+        begins = text.readline().strip()
+    line = begins.removeprefix(QUOTES).removesuffix(QUOTES).removeprefix(f"{file.stem}: ")
+    return line[:1].upper() + line[1:] if begins.startswith(QUOTES) else ""
 
 
 def _stem(name: str) -> str:

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -169,6 +168,8 @@ class Interrupted(LabctlError):
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return the two known names that `name` most likely meant, or none."""
+    from difflib import get_close_matches
+
     return get_close_matches(name, list(known), n=2, cutoff=0.6)
 
 

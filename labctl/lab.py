@@ -102,7 +102,7 @@ class Lab:
     def demand_whole(self) -> None:
         """See that every sandbox is alive; raises AgentLost or DeadlineExceeded where one is not."""
         for pod in self.pods.values():
-            pod.agent.ask("listeners", PROOF_WITHIN)
+            pod.listeners()
 
     def await_syns(self, host: str, number: int, seconds: float) -> None:
         """Wait until a host has received the SYNs of so many connections whose handshakes are not over (ss(8))."""
@@ -163,7 +163,7 @@ class Lab:
 
     def _holds(self, pod: Pod, until: Until) -> bool:
         if until.listens is not None:
-            listening = {f"{one['address']}:{one['port']}" for one in pod.agent.ask("listeners", PROOF_WITHIN)}
+            listening = {f"{one.address}:{one.port}" for one in pod.listeners()}
             if until.listens not in listening:
                 return False
         if until.log is not None and not matches(until.log, pod.log()):

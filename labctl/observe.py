@@ -16,7 +16,7 @@ from labctl.actions import Action, Ask, Configure
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.diagnose import TOOL_TIMEOUT, diagnosed
-from labctl.errors import LabError, NoClient, UsageError
+from labctl.errors import AgentRefused, LabError, NoClient, UsageError
 from labctl.evidence import Seen, Witnesses
 from labctl.fields import Command, argv, typed
 from labctl.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from labctl import specs
+from labctl import sockets, specs
 from labctl.actions import DEVICE
 from labctl.clients import plugin_files
 from labctl.engine.containers import ContainerSpec
 from labctl.engine.stream import Output, Stream
 from labctl.errors import AgentRefused, LabError, NotThere
 from labctl.fields import Command
-from labctl.model import Exit, Ran
+from labctl.model import Exit, Listening, Ran
 from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
@@ -225,6 +225,10 @@ class Pod:
     def exit(self) -> Exit | None:
         """Return how the service ended, or None while it runs."""
         return self._session.exits.of(self.service)
+
+    def listeners(self) -> Sequence[Listening]:
+        """Return what listens in the host now."""
+        return sockets.read(self.agent.ask("sockets", ANSWERS, questions=sockets.questions(sockets.LISTEN)))[0]
 
     def lost(self) -> bool:
         """Tell whether the service has ended, and otherwise than well."""

@@ -45,7 +45,7 @@ class Glance:
 
     at: float
     counters: Mapping[str, int]
-    answers: tuple[bytes, ...] = field(repr=False)  # of sock_diag(7)
+    answers: tuple[str, ...] = field(repr=False)  # of sock_diag(7)
 
 
 class Witness:
@@ -88,12 +88,10 @@ class Witness:
 
     def look(self, agent: Program, *, last: bool = False) -> Glance:
         """Look at everything; the last look ends the capture. Raises AgentLost and the like."""
-        questions = [base64.b64encode(one).decode() for one in sockets.questions()]
-        told = agent.ask("look", ANSWERS, questions=questions, last=last)
+        told = agent.ask("look", ANSWERS, questions=sockets.questions(), last=last)
         if told["captured"] is not None:
             self._take(told["captured"])
-        answers = tuple(base64.b64decode(one) for one in told["sockets"])
-        return Glance(told["at"], counters.read(told["counters"]), answers)
+        return Glance(told["at"], counters.read(told["counters"]), tuple(told["sockets"]))
 
     def _take(self, captured: Mapping[str, Any]) -> None:
         self._pcap += base64.b64decode(captured["records"])

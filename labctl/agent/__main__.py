@@ -15,9 +15,8 @@ from typing import Any
 
 from labctl.agent.children import Children
 from labctl.agent.lines import Lines
-from labctl.agent.looks import Looks
+from labctl.agent.looks import Looks, answers
 from labctl.agent.resolver import Resolver
-from labctl.agent.sockets import listeners
 
 Request = Mapping[str, Any]
 
@@ -36,8 +35,8 @@ def _known() -> Mapping[str, Callable[[Request], Any]]:
         with open("/etc/resolv.conf", "w") as file:
             file.write("nameserver 127.0.0.1\n")
 
-    def listening(_: Request) -> Any:
-        return listeners()
+    def sockets(request: Request) -> Any:
+        return answers(request["questions"])
 
     def capture(request: Request) -> None:
         looks.begin(request["limits"])
@@ -45,7 +44,7 @@ def _known() -> Mapping[str, Callable[[Request], Any]]:
     def look(request: Request) -> Any:
         return looks.look(request["questions"], last=bool(request["last"]))
 
-    return {"run": run, "resolve": resolve, "listeners": listening, "capture": capture, "look": look}
+    return {"run": run, "resolve": resolve, "sockets": sockets, "capture": capture, "look": look}
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ class Looks:
     def look(self, questions: Sequence[str], *, last: bool) -> dict[str, Any]:
         """Return the counters, the packets since the last look, and the answers to these questions of sock_diag(7).
 
-        Questions are netlink messages, answers what the kernel sent, both in base64. The last look ends the capture.
+        The last look ends the capture.
         """
         captured = None
         if self._capture is not None:
@@ -44,8 +44,13 @@ class Looks:
             "at": time.time(),
             "counters": [_text(file) for file in COUNTERS],
             "captured": captured,
-            "sockets": [base64.b64encode(_answer(base64.b64decode(one))).decode() for one in questions],
+            "sockets": answers(questions),
         }
+
+
+def answers(questions: Sequence[str]) -> list[str]:
+    """Return what the kernel answers to questions of sock_diag(7): netlink messages, both ways in base64."""
+    return [base64.b64encode(_answer(base64.b64decode(one))).decode() for one in questions]
 
 
 def _text(path: str) -> str:

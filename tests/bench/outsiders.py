@@ -32,7 +32,7 @@ def missing(key: str) -> str:
         return "" if find_spec("testcontainers") else "the package testcontainers is not installed"
     if key == "compose" and shutil.which("docker-compose") is None:
         return "docker-compose is not installed (Debian: apt-get install docker-compose)"
-    if key in ("shell", "rule-exec", "rule-unproven", "rule-container") and docker() is None:
+    if key in ("shell", "rule-exec", "rule-container") and docker() is None:
         return "the docker command is not installed (Debian: apt-get install docker.io)"
     return ""
 

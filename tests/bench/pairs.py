@@ -80,12 +80,19 @@ def measured(comparison: Comparison, pairs: int) -> Measured:
     return Measured(comparison.key, names, tuple(one for one, _ in took), tuple(one for _, one in took))
 
 
-def clocked(work: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> Timed:
-    """Return the work with a clock around it."""
+def clocked(
+    work: Callable[[], object],
+    *,
+    afterwards: Callable[[], object] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Timed:
+    """Return the work with a clock around it; what is done `afterwards` is not counted."""
 
     def once() -> float:
         began = clock()
         work()
-        return clock() - began
+        took = clock() - began
+        afterwards()
+        return took
 
     return once

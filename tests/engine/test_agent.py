@@ -11,7 +11,7 @@ from labs import Deploy, sandbox_of
 
 from labctl.errors import AgentLost, AgentRefused
 from labctl.lab import Lab
-from labctl.model import Ran
+from labctl.model import Listening, Ran
 from labctl.session import Session
 from labctl.waiting import poll
 
@@ -38,10 +38,10 @@ def test_requests_overlap(lab: Lab) -> None:
 
 
 def test_many_small_requests_from_many_threads_are_all_answered(lab: Lab) -> None:
-    agent = lab.pod("server").agent
+    server = lab.pod("server")
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: agent.ask("listeners", 5), range(200)))
-    assert all({"address": "0.0.0.0", "port": 8080, "waiting": 0} in answer for answer in answers)
+        answers = list(pool.map(lambda _: server.listeners(), range(200)))
+    assert all(Listening("0.0.0.0", 8080, backlog=128, waiting=0) in answer for answer in answers)
 
 
 def test_a_reply_of_many_megabytes_comes_whole(lab: Lab) -> None:

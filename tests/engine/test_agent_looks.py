@@ -53,8 +53,7 @@ class Host:
 
     def look(self, *, last: bool = False) -> Mapping[str, Any]:
         """Look."""
-        questions = [base64.b64encode(one).decode() for one in sockets.questions()]
-        told: Mapping[str, Any] = self._agent.ask("look", ANSWERS, questions=questions, last=last)
+        told: Mapping[str, Any] = self._agent.ask("look", ANSWERS, questions=sockets.questions(), last=last)
         return told
 
     def packets(self, told: Mapping[str, Any]) -> Counter[str]:
@@ -212,7 +211,7 @@ def states(host: Host) -> Counter[str]:
 def test_sock_diag_tells_of_some_hundred_sockets(server: Host) -> None:
     """More than the kernel's messages hold at once (netlink(7)), and as many as ss(8) counts."""
     with crowd(server):
-        answers = [base64.b64decode(one) for one in server.look()["sockets"]]
+        answers = server.look()["sockets"]
         seen = states(server)
     assert len(answers[0]) > 1 << 15
     listeners, others = sockets.read(answers)
@@ -258,7 +257,7 @@ def test_the_listeners_are_those_that_ss_shows(lab: Lab, server: Host, client: H
 
 def listeners(host: Host) -> set[Listening]:
     """Return the listeners that a look tells of."""
-    return set(sockets.read([base64.b64decode(one) for one in host.look()["sockets"]])[0])
+    return set(sockets.read(host.look()["sockets"])[0])
 
 
 def ss(host: Host) -> set[Listening]:

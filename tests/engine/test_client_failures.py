@@ -73,7 +73,7 @@ def misbehaving(lab: Lab) -> Lab:
     wanted = {port for port, _, _ in TABLE.values()}
 
     def listens() -> bool:
-        return wanted <= {int(one["port"]) for one in lab.pod("server").agent.ask("listeners", 5)}
+        return wanted <= {one.port for one in lab.pod("server").listeners()}
 
     poll(listens, 10, "the misbehaving server to listen")
     return lab

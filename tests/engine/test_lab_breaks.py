@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from labs import inspect
+from variants import variant
 
-from labctl import scenario
+from labctl import phases, scenario
 from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result, Verdict
 from labctl.places import installed
@@ -56,3 +58,28 @@ def test_a_service_that_ended_meanwhile_is_named(session: Session, options: Opti
     result = broken_at(Phase.UNFIXED, "firewall-drop", "service", "server", session, options)
     assert result.verdict == Verdict.FAILED
     assert "server ended with exit 137" in result.advice
+
+
+SLOW = {"override": {"services": {"server": {"environment": {"START_DELAY": "700ms"}}}}}
+KNOCK = {"trigger": [{"run": "curl -sS http://127.0.0.1:8080/", "host": "server", "with": "tools"}]}
+
+
+def test_a_trigger_that_comes_before_the_server_listens_is_tried_again(
+    tmp_path: Path, session: Session, options: Options
+) -> None:
+    """It is refused as a client is then: the stack is not healthy yet."""
+    changes = {**SLOW, **KNOCK, "diagnose": [], "recover": {"within": "300ms"}}
+    loaded = scenario.load(variant(tmp_path, "slow-server", changes, of="loopback-bind"), recorded=False)
+    result = run(loaded, session, replace(options, clients=("socket",)))
+    assert result.verdict is Verdict.PASSED, result.reason
+
+
+def test_a_trigger_that_is_always_refused_leaves_the_run_without_a_verdict(
+    tmp_path: Path, session: Session, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "HEALTHY_WITHIN", 0.5)
+    never = {"trigger": [{"run": "curl -sS http://127.0.0.1:1/", "host": "server", "with": "tools"}]}
+    loaded = scenario.load(variant(tmp_path, "never-knocks", never, of="loopback-bind"), recorded=False)
+    result = run(loaded, session, replace(options, clients=("socket",)))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "curl -sS http://127.0.0.1:1/" in result.reason

@@ -76,7 +76,17 @@ def test_an_error_of_a_contestant_is_let_through() -> None:
 
 def test_work_is_timed_from_its_beginning_to_its_end() -> None:
     now = iter((10.0, 12.5))
-    assert clocked(lambda: None, lambda: next(now))() == 2.5
+    assert clocked(lambda: None, clock=lambda: next(now))() == 2.5
+
+
+def test_what_is_done_afterwards_is_not_timed() -> None:
+    now = [10.0]
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    once = clocked(lambda: passes(2.5), afterwards=lambda: passes(40.0), clock=lambda: now[0])
+    assert (once(), now[0]) == (2.5, 52.5)
 
 
 def test_a_bound_itself_is_within_it() -> None:

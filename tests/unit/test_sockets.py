@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 
 from labctl import sockets
-from labctl.agent.looks import Looks
+from labctl.agent.looks import Looks, answers
 from labctl.model import Listening
 
 
 def asked() -> tuple[tuple[Listening, ...], dict[str, int]]:
     """Ask the kernel as an agent does."""
-    questions = [base64.b64encode(one).decode() for one in sockets.questions()]
-    told = Looks().look(questions, last=False)
-    return sockets.read(base64.b64decode(one) for one in told["sockets"])
+    return sockets.read(Looks().look(sockets.questions(), last=False)["sockets"])
 
 
 def listening(port: int) -> Listening | None:
@@ -30,6 +27,14 @@ def test_a_listener_is_told_with_its_address_its_backlog_and_what_waits_to_be_ac
         with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
             assert listening(port) == Listening("127.0.0.1", port, backlog=5, waiting=2)
     assert listening(port) is None
+
+
+def test_listeners_alone_are_told_where_only_they_are_asked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        listeners, others = sockets.read(answers(sockets.questions(sockets.LISTEN)))
+        port = server.getsockname()[1]
+    assert port in {one.port for one in listeners}
+    assert others == {}
 
 
 def test_ipv6_listeners_are_told_too() -> None:
