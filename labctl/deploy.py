@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from labctl import subnets
 from labctl.errors import EngineError, Taken
-from labctl.journal import DOCKER, LABCTL, Journal
+from labctl.journal import DOCKER, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.placeholders import UNASSIGNED, address_of
 from labctl.pod import SANDBOX_STARTS, Pod
@@ -67,6 +67,7 @@ def deployed(
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
                     pod.clients_ready(SANDBOX_STARTS)
         values = {address_of(host): address for host, address in addresses.items()}
+        undo.callback(journal.note, REMOVING, "the lab")
         yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
 
 

@@ -20,6 +20,7 @@ WAITING = "waiting"  # the scenario asks for it
 LABCTL = "labctl"  # everything else
 PHASE = "phase"
 PHASE_ENDED = "phase ended"  # details: its PhaseResult
+REMOVING = "removing"  # all that is left to do is to take the lab down
 LEFT_OUT = "left out"  # a client of another package that cannot be used
 NOTE = "note"
 

@@ -1,18 +1,18 @@
-"""Many runs at once."""
+"""Many runs at once; while the lab of one is taken down, the next begins."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from threading import Event as Flag
+from threading import Semaphore
 from typing import Protocol
 
 from labctl.errors import LabctlError
-from labctl.journal import Event, Listener
+from labctl.journal import REMOVING, Event
 from labctl.model import WRONG, Result
 from labctl.run import Options, run
 from labctl.scenario import Loaded
@@ -53,23 +53,33 @@ def matrix(
 ) -> list[Result | None]:
     """Run everything that is planned, `jobs` at a time; return the results in its order.
 
-    With `fail_fast` no run begins after one has failed or was inconclusive; those that did not begin are None.
+    Labs that are only being taken down are not counted, and are never more than `jobs`. With `fail_fast` each run ends
+    before the next begins, and none begins after one has failed or was inconclusive; those that did not begin are None.
     Whatever ends the matrix early, no run of it goes on when this is left.
     """
     over = Flag()
+    places = Semaphore(jobs)
 
     def one(number: int) -> Result | None:
-        if over.is_set():
-            return None
-        watcher.begins(number)
-        heard: Listener = partial(watcher.hears, number)
-        options = planned[number].options
-        result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, heard)))
-        if fail_fast and result.verdict in WRONG:
-            over.set()
-        return result
+        places.acquire()
+        with ExitStack() as place:
+            place.callback(places.release)
+            if over.is_set():
+                return None
 
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="run")
+            def hear(event: Event) -> None:
+                watcher.hears(number, event)
+                if event.kind == REMOVING and not fail_fast:
+                    place.close()
+
+            watcher.begins(number)
+            options = planned[number].options
+            result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, hear)))
+            if fail_fast and result.verdict in WRONG:
+                over.set()
+            return result
+
+    pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
     futures = {pool.submit(one, number): number for number in range(len(planned))}
     try:
         for future in as_completed(futures):

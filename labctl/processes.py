@@ -26,7 +26,7 @@ class Process:
 
     def options(self, *names: str) -> list[str]:
         """Return the values that were given to an option, by any of its names: `-H x`, `--host x`, `--host=x`."""
-        pairs = zip(self.argv, [*self.argv[1:], ""], strict=True)
+        pairs = zip(self.argv, [*self.argv[1:], ""], strict=False)  # a program that is being started has none yet
         return [
             value if word in names else word.partition("=")[2]
             for word, value in pairs

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labctl.journal import LEFT_OUT, PHASE, PHASE_ENDED, Event
+from labctl.journal import LEFT_OUT, PHASE, REMOVING, Event
 from labctl.model import WRONG, Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
@@ -79,7 +79,7 @@ class Many:
             return
         if event.kind == PHASE:
             doing = DOING[Phase(event.text)]
-        elif event.kind == PHASE_ENDED and event.text == Phase.FIXED:
+        elif event.kind == REMOVING:
             doing = "taking the stack down"
         else:
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bench import floor, injection, outsiders, own, starts, throughput
+from bench import floor, injection, outsiders, own, scale, starts, throughput
 from bench.floor import Floor
 from bench.ground import Ground
 from bench.own import ALL, ONE
@@ -20,8 +20,8 @@ from bench.targets import TARGETS
 from labctl.errors import Interrupted, LabctlError
 from labctl.progress import Progress
 
-MATRIX = ("matrix-one", "matrix-all")
-WITHOUT = "it takes minutes; --matrix measures it"
+LONG = ("matrix-one", "matrix-all", "scale")
+WITHOUT = "it takes minutes, and --quick leaves it out"
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Agenda:
         """Return what was measured so far."""
         return Board(machine(self.ground), self.measured, self.skipped, self.broken, self.notes)
 
-    def all_of_it(self, *, matrix: bool) -> None:
+    def all_of_it(self, *, quick: bool) -> None:
         """Measure everything that is wanted."""
         for comparison in (*runs(self.ground), *starts.comparisons(self.ground)):
             self._measure(comparison)
@@ -49,10 +49,12 @@ class Agenda:
             with injection.ways(self.ground) as into:
                 for comparison in injection.comparisons(into):
                     self._measure(comparison)
-        if matrix:
-            self._matrix()
-        else:
-            self.skipped |= dict.fromkeys(filter(self._wanted, MATRIX), WITHOUT)
+        if quick:
+            self.skipped |= dict.fromkeys(filter(self._wanted, LONG), WITHOUT)
+            return
+        for key in filter(self._wanted, LONG):
+            self.tell(TARGETS[key].question)
+            self._unless_broken(key, partial(self._long, key))
 
     def _wanted(self, key: str) -> bool:
         return not self.only or key in self.only
@@ -65,24 +67,23 @@ class Agenda:
             self.skipped[key] = why
             return
         self.tell(TARGETS[key].question)
-        self._unless_broken([key], lambda: self.measured.append(measured(comparison, self.pairs)))
+        self._unless_broken(key, lambda: self.measured.append(measured(comparison, self.pairs)))
 
-    def _matrix(self) -> None:
-        def whole() -> None:
-            for one, notes in throughput.matrices(self.ground, self.tell):
-                self.measured.append(one)
-                self.notes += notes
+    def _long(self, key: str) -> None:
+        if key == "scale":
+            one, notes = scale.scale(self.ground, self.tell)
+        else:
+            one, notes = throughput.throughput(key, self.ground, self.tell)
+        self.measured.append(one)
+        self.notes += notes
 
-        self._unless_broken(list(filter(self._wanted, MATRIX)), whole)
-
-    def _unless_broken(self, keys: Sequence[str], work: Callable[[], None]) -> None:
+    def _unless_broken(self, key: str, work: Callable[[], None]) -> None:
         try:
             work()
         except Interrupted:
             raise
         except (LabctlError, AssertionError, OSError, RuntimeError) as error:
-            there = {one.key for one in self.measured}
-            self.broken |= dict.fromkeys((key for key in keys if key not in there), str(error))
+            self.broken[key] = str(error)
 
 
 def runs(ground: Ground) -> Iterator[Comparison]:

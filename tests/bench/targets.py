@@ -29,6 +29,7 @@ TARGETS = {
     "evidence-all": Target("evidence on against off, all clients", most=1.05),
     "matrix-one": Target("the matrix at its best -j, one client, beyond the bare Docker calls", most=1.25),
     "matrix-all": Target("the matrix at its best -j, all clients, beyond the bare Docker calls", most=1.6),
+    "scale": Target("a run among 300 generated ones, against one among 30", most=1.1),
     "rule-exec": Target("a firewall rule in place, `docker exec` against the agent", least=15),
     "rule-sdk": Target("a firewall rule in place, the SDK's exec against the agent"),
     "rule-container": Target("a firewall rule in place, a helper container against the agent"),

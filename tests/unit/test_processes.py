@@ -55,6 +55,11 @@ def test_options_are_found_in_every_form_that_dockerd_takes() -> None:
     assert Process(1, 0, "dockerd", argv).options("-H", "--host") == ["unix:///a", "tcp://b", "fd://", ""]
 
 
+def test_a_program_that_is_only_being_started_has_no_options_yet() -> None:
+    """Between its fork and its exec the kernel shows no argument at all (proc(5), cmdline)."""
+    assert Process(1, 0, "dockerd", ()).options("-H", "--host") == []
+
+
 def test_descendants_come_before_those_that_started_them() -> None:
     with subprocess.Popen(["sh", "-c", "sleep 60 & echo ready; wait"], stdout=subprocess.PIPE) as shell:
         assert shell.stdout is not None
