@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack, suppress
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from labctl.errors import LabctlError
 from labctl.journal import REMOVING, Event
-from labctl.model import WRONG, Result
+from labctl.model import WRONG, Outcome, Result
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
@@ -41,6 +42,13 @@ class Planned:
 
     loaded: Loaded
     options: Options
+
+    @property
+    def asks(self) -> float:
+        """How many seconds of waiting the scenario asks for, as far as it tells; with a trigger, a try may be slow."""
+        scenario = self.loaded.scenario
+        slow = scenario.trigger or scenario.expect.outcome is Outcome.TIMED_OUT
+        return scenario.recover.within + (2 * scenario.client.timeout if slow else 0)
 
 
 def repeated(loaded: Sequence[Loaded], options: Options, times: int = 1) -> list[Planned]:
@@ -80,7 +88,8 @@ def matrix(
             return result
 
     pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
-    futures = {pool.submit(one, number): number for number in range(len(planned))}
+    order = _longest_first(planned) if jobs > 1 else range(len(planned))
+    futures = {pool.submit(one, number): number for number in order}
     try:
         for future in as_completed(futures):
             result = future.result()
@@ -92,7 +101,22 @@ def matrix(
         _settle(futures, session)
         raise
     pool.shutdown()
-    return [future.result() for future in futures]
+    ended = {number: future.result() for future, number in futures.items()}
+    return [ended[number] for number in range(len(planned))]
+
+
+def _longest_first(planned: Sequence[Planned]) -> Sequence[int]:
+    """Return the numbers of the runs in the order in which they begin: of each scenario one, the longest first.
+
+    Otherwise the longest may begin last, and everybody waits for it alone.
+    """
+    begun: Counter[str] = Counter()
+    keys = []
+    for one in planned:
+        name = one.loaded.scenario.name
+        keys.append((begun[name], -one.asks))
+        begun[name] += 1
+    return sorted(range(len(planned)), key=keys.__getitem__)
 
 
 def _settle(futures: Iterable[Future[Result | None]], session: Session) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 from bench import floor
@@ -42,6 +41,7 @@ class Throughput:
     runs: int
     labctl: float
     floor: float
+    longest: float  # run of labctl
 
     @property
     def per_minute(self) -> float:
@@ -50,7 +50,10 @@ class Throughput:
 
     def __str__(self) -> str:
         bare = 60 * self.runs / self.floor
-        return f"-j {self.jobs}: {self.per_minute:.1f} runs a minute, the bare Docker calls of as many {bare:.1f}"
+        return (
+            f"-j {self.jobs}: {self.per_minute:.1f} runs a minute, the longest {self.longest:.1f} s of {self.labctl:.1f}; "
+            f"the bare Docker calls of as many {bare:.1f} a minute"
+        )
 
 
 class Silent:
@@ -80,8 +83,10 @@ def throughput(key: str, ground: Ground, tell: Progress, jobs: Sequence[int] = J
 
     def pair(number: int, *, floor_begins: bool = False) -> Throughput:
         bare = _floors(chosen, ground, clients, number) if floor_begins else 0.0
-        took = _clocked(partial(run_all, chosen, ground, clients, number))
-        seen = Throughput(number, len(chosen), took, bare or _floors(chosen, ground, clients, number))
+        began = time.monotonic()
+        longest = max(one.seconds for one in run_all(chosen, ground, clients, number))
+        took = time.monotonic() - began
+        seen = Throughput(number, len(chosen), took, bare or _floors(chosen, ground, clients, number), longest)
         tell(f"{key}: {seen}")
         return seen
 
@@ -106,17 +111,19 @@ def _floors(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], 
     return _clocked(all_of_them)
 
 
-def run_all(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> None:
+def run_all(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> list[Result]:
     """Run these scenarios as a matrix; raises LabError where a run neither passed nor was skipped."""
     options = Options(clients, ground.folder / "runs", record=False)
     planned = repeated(chosen, options)
-    results = matrix(planned, ground.session, jobs=jobs, fail_fast=False, watcher=Silent())
-    wrong = [one for one in results if one is not None and one.verdict not in FINE]
+    every = matrix(planned, ground.session, jobs=jobs, fail_fast=False, watcher=Silent())
+    results = [one for one in every if one is not None]
+    wrong = [one for one in results if one.verdict not in FINE]
     if wrong:
         raise LabError(
             f"at -j {jobs}, {len(wrong)} of {len(results)} runs did not pass.",
             means="\n".join(f"{one.scenario} {one.verdict}: {one.reason}" for one in wrong),
         )
+    return results
 
 
 def _clocked(work: Callable[[], object]) -> float:

@@ -13,6 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from variants import STUCK, WRONG, clean, labctl, variant
 
+from labctl import scenario
+from labctl.journal import REMOVING, Event
+from labctl.matrix import matrix, repeated
+from labctl.model import Result, Verdict
+from labctl.run import Options
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look
 from labctl.waiting import poll
@@ -110,3 +115,35 @@ def test_an_interrupted_matrix_says_what_had_finished_and_leaves_nothing(tmp_pat
 def left(session: Session, name: str) -> bool:
     """Tell whether anything of a scenario's runs is there."""
     return bool(look(session.containers, f"{SCENARIO}={name}"))
+
+
+class Told:
+    """Keeps what a matrix tells of its runs, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, str]] = []
+
+    def begins(self, number: int) -> None:
+        self.heard.append((number, "begins"))
+
+    def hears(self, number: int, event: Event) -> None:
+        if event.kind == REMOVING or event.text.startswith("verdict"):
+            self.heard.append((number, event.kind))
+
+    def ends(self, number: int, result: Result) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("fail_fast", "second_begins_after"), [(False, (0, REMOVING)), (True, (0, "note"))], ids=["plain", "fail-fast"]
+)
+def test_the_next_begins_while_the_last_lab_is_taken_down(
+    fail_fast: bool, second_begins_after: tuple[int, str], folder: Path, session: Session, options: Options
+) -> None:
+    """But not with --fail-fast: there the verdict decides whether it begins."""
+    loaded = scenario.load(folder / "scenarios" / "down.yaml", recorded=False)
+    told = Told()
+    results = matrix(repeated([loaded], options, 2), session, jobs=1, fail_fast=fail_fast, watcher=told)
+    assert [one.verdict for one in results if one] == [Verdict.PASSED] * 2
+    assert told.heard[told.heard.index((1, "begins")) - 1] == second_begins_after
+    assert told.heard.index((0, REMOVING)) < told.heard.index((0, "note"))

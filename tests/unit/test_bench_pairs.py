@@ -128,6 +128,6 @@ def test_the_json_has_every_round() -> None:
 
 
 def test_the_best_j_is_the_one_with_the_most_runs_a_minute() -> None:
-    slow, quick = Throughput(1, 19, 60, 30), Throughput(4, 19, 30, 20)
+    slow, quick = Throughput(1, 19, 60, 30, 9), Throughput(4, 19, 30, 20, 9)
     assert fastest([slow, quick]) is quick
     assert quick.per_minute == 38

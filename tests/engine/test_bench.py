@@ -1,0 +1,41 @@
+"""`make bench` on the engine: whether it measures, never how fast anything is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from variants import python
+
+from labctl.session import Session
+from labctl.sweep import look
+
+BENCH = str(Path(__file__).resolve().parents[1] / "bench")
+WANTED = ("one", "rule-sdk", "help")
+
+
+def test_it_measures_what_it_is_asked_for_and_leaves_nothing(session: Session, tmp_path: Path) -> None:
+    only = [word for key in WANTED for word in ("--only", key)]
+    ran = python(tmp_path, BENCH, "--quick", *only, "--json", "board.json")
+    assert ran.returncode == 0, ran.stderr
+    board = json.loads((tmp_path / "board.json").read_text())
+    assert not board["broken"], board["broken"]
+    measured = {one["key"]: one for one in board["comparisons"]}
+    assert set(measured) == set(WANTED)
+    assert all(len(one["ratios"]) == 2 and min(one["ratios"]) > 0 for one in measured.values())
+    assert all(one["question"] in ran.stdout for one in measured.values())
+    assert not look(session.containers, "labctl.bench")
+
+
+def test_what_takes_minutes_is_left_out_of_a_quick_one_and_named(session: Session, tmp_path: Path) -> None:
+    ran = python(tmp_path, BENCH, "--quick", "--only", "scale")
+    assert session.connection.local
+    assert ran.returncode == 0, ran.stderr
+    assert "skipped: a run among 300 generated ones, against one among 30" in ran.stdout
+
+
+def test_an_unknown_comparison_is_a_users_mistake(tmp_path: Path) -> None:
+    ran = python(tmp_path, BENCH, "--only", "everything")
+    assert ran.returncode == 2
+    assert "'everything' is not one of" in ran.stderr
+    assert "Traceback" not in ran.stderr
