@@ -12,7 +12,7 @@ import pytest
 from handmade import OK, REFUSED, phase, result
 from rich.console import Console
 
-from labctl.journal import PHASE, PHASE_ENDED, Event
+from labctl.journal import PHASE, REMOVING, Event
 from labctl.model import Diagnosis, Phase, Result, Verdict
 from labctl.report.many import Many, clock_time, summary
 from labctl.report.terminal import MOST_LINES, MOST_REASON, as_text
@@ -188,7 +188,7 @@ def test_a_terminal_shows_what_goes_on_and_how_long_it_will_take(
         many.begins(0)
         many.hears(0, Event(0.1, PHASE, Phase.UNFIXED))
         poll(lambda: "about 1 min 0 s left" in arrived(), 5, "an estimate")
-        many.hears(0, Event(0.1, PHASE_ENDED, Phase.FIXED))
+        many.hears(0, Event(0.1, REMOVING, "the lab"))
         poll(lambda: "taking the stack down" in arrived(), 5, "what goes on")
         many.ends(0, result(scenario="first"))
         poll(lambda: "1 of 2 are over: 1 passed; about 30 s left" in arrived(), 5, "what is over")
