@@ -1,7 +1,7 @@
 """The clients of a host: a zygote that has every library loaded and warm, and forks a child for each try.
 
-Speaks the same lines as the agent, as an ordinary user without capabilities. Importing the libraries costs about a
-second of processor time, so it is done once, while the other containers of the lab start, and never in a try.
+Speaks the same lines as the agent, as an ordinary user without capabilities. Importing all libraries costs a quarter of
+a second of processor time, so it is done once, while the other containers of the lab start, and never in a try.
 
 Where LABCTL_CLIENTS is set, only the clients that it names are loaded, with commas between them. The first line names
 the clients, and those that are broken. With `--list` it is the only one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,13 @@ only_clients = click.option(
     shell_complete=_complete.clients,
     help="Only this client; may be given again.",
 )
+
+
+def agreed(question: str) -> bool:
+    """Ask where a person can answer; elsewhere the call itself is the answer, and LABCTL_ENGINE=never says no."""
+    if os.environ.get("CI") or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return click.confirm(question, default=True, err=True)
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -32,10 +30,11 @@ def start(*, yes: bool, quiet: bool) -> None:
     socket and log lie in labctl's state folder. It stays up until `labctl engine stop`.
     """
     from labctl import dockerd
+    from labctl.commands._common import agreed
 
     private = dockerd.Private.of()
     before = private.process()
-    connection = dockerd.start(progress=timed(), confirm=lambda question: yes or _agreed(question))
+    connection = dockerd.start(progress=timed(), confirm=lambda question: yes or agreed(question))
     own = private.process()
     if quiet and (own is None or own == before):
         return
@@ -98,10 +97,3 @@ def _using(private: Private) -> int:
 
     found = knock(Candidate(f"unix://{private.socket}", "labctl's own engine"))
     return len(living_sessions(Containers(found))) if isinstance(found, Connection) else 0
-
-
-def _agreed(question: str) -> bool:
-    """Ask where a person can answer; elsewhere the call itself is the answer, and LABCTL_ENGINE=never says no."""
-    if os.environ.get("CI") or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    return click.confirm(question, default=True, err=True)

@@ -63,10 +63,12 @@ class Agenda:
         key = comparison.key
         if not self._wanted(key):
             return
+        self.tell(TARGETS[key].question)
+        if key == "compose":
+            self._unless_broken(key, partial(outsiders.fetch, self.tell))
         if why := outsiders.missing(key):
             self.skipped[key] = why
             return
-        self.tell(TARGETS[key].question)
         self._unless_broken(key, lambda: self.measured.append(measured(comparison, self.pairs)))
 
     def _long(self, key: str) -> None:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from bench.ground import Ground
 
+from labctl import debian
+from labctl.commands._common import agreed
 from labctl.errors import HostError
+from labctl.progress import Progress
 
 RIVALS = Path(__file__).resolve().parent / "rivals"
 DEBIANS_DOCKER = Path("/usr/bin/docker")  # of the package docker.io, beside its engine; another may come first on PATH
@@ -35,6 +38,17 @@ def missing(key: str) -> str:
     if key in ("shell", "rule-exec", "rule-container") and docker() is None:
         return "the docker command is not installed (Debian: apt-get install docker.io)"
     return ""
+
+
+def fetch(tell: Progress) -> None:
+    """Install docker-compose where it is missing, can be had and nobody minds; else `missing` says why it takes no part.
+
+    Raises HostError where apt fails.
+    """
+    if shutil.which("docker-compose") or not (debian.here() and debian.is_root()):
+        return
+    if agreed("docker-compose is compared with, and is not installed. Install the package docker-compose now?"):
+        debian.install(["docker-compose"], progress=tell)
 
 
 def script(ground: Ground, name: str) -> float:
