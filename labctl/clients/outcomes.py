@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno as errnos
 import os
-import socket
-import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,6 +63,7 @@ BY_TYPE: dict[str, tuple[str | None, str | None]] = {
     "aiohttp.client_exceptions.ClientPayloadError": ("closed", "receive"),
     "aiohttp.client_exceptions.ClientResponseError": ("protocol-error", "protocol"),
 }
+NUMBERED_OTHERWISE = {"socket.gaierror", "ssl.SSLError"}  # by name: to import ssl takes 10 ms, in every run
 BY_WORDS = {  # where one type stands for different things
     "peer closed connection without sending complete message body": ("closed", "receive"),  # h11
 }
@@ -131,7 +130,7 @@ def _first(tell: Callable[[BaseException], Any], errors: list[BaseException]) ->
 
 def _errno(error: BaseException) -> int | None:
     """Return an OSError's number; what getaddrinfo (less than 0) and OpenSSL put there is none."""
-    if not isinstance(error, OSError) or isinstance(error, socket.gaierror | ssl.SSLError):
+    if not isinstance(error, OSError) or not NUMBERED_OTHERWISE.isdisjoint(map(type_name, type(error).__mro__)):
         return None
     return error.errno if isinstance(error.errno, int) and error.errno > 0 else None
 
