@@ -13,6 +13,8 @@ from labctl.errors import DeadlineExceeded
 from labctl.waiting import poll
 
 PROC = Path("/proc")
+FLAGS, VSIZE = 4, 18  # fields of stat, those after the parent counted from 0: proc_pid_stat(5)
+KERNELS_OWN = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Process:
     parent: int
     name: str  # the first 15 characters of its program's name
     argv: tuple[str, ...]  # empty for the kernel's own
+    ending: bool = False  # it has given its memory back, its arguments with it, and runs no more
 
     def options(self, *names: str) -> list[str]:
         """Return the values that were given to an option, by any of its names: `-H x`, `--host x`, `--host=x`."""
@@ -49,15 +52,16 @@ def look(pid: int, proc: Path = PROC) -> Process | None:
     except OSError:
         return None
     name, _, rest = stat.partition("(")[2].rpartition(")")  # the name may hold brackets and blanks itself
-    state, parent = rest.split()[:2]
+    state, parent, *fields = rest.split()
     if state in "ZX":
         return None
-    return Process(pid, int(parent), name, tuple(argv.split("\0")[:-1]))
+    flags, memory = int(fields[FLAGS]), int(fields[VSIZE])
+    return Process(pid, int(parent), name, tuple(argv.split("\0")[:-1]), not memory and not flags & KERNELS_OWN)
 
 
 def named(name: str, proc: Path = PROC) -> list[Process]:
-    """Return the processes of a program, whatever path it was started from."""
-    return [process for process in running(proc) if process.name == name]
+    """Return the processes of a program, whatever path it was started from; one that is ending is none any more."""
+    return [process for process in running(proc) if process.name == name and not process.ending]
 
 
 def from_pid_file(path: Path) -> Process | None:

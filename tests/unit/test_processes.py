@@ -18,9 +18,10 @@ STUBBORN = (
 )
 
 
-def folder(proc: Path, pid: int, stat: str, cmdline: bytes) -> None:
+def folder(proc: Path, pid: int, stat: str, cmdline: bytes, *, flags: int = 0, memory: int = 4096) -> None:
+    """Write what the kernel shows of a process; `stat` up to the parent."""
     (proc / str(pid)).mkdir()
-    (proc / str(pid) / "stat").write_text(stat)
+    (proc / str(pid) / "stat").write_text(f"{stat} 1 1 0 -1 {flags} {'0 ' * 13}{memory} 0 0\n")
     (proc / str(pid) / "cmdline").write_bytes(cmdline)
 
 
@@ -32,14 +33,28 @@ def test_a_process_is_known_by_its_name_its_parent_and_its_arguments() -> None:
 
 
 def test_names_may_hold_blanks_and_brackets_and_the_dead_are_left_out(tmp_path: Path) -> None:
-    folder(tmp_path, 7, "7 (a) b (c) S 1 7 7 0", b"a\0--x\0")
-    folder(tmp_path, 8, "8 (dockerd) Z 1 8 8 0", b"")
-    folder(tmp_path, 9, "9 (kthreadd) S 0 0 0 0", b"")
+    folder(tmp_path, 7, "7 (a) b (c) S 1", b"a\0--x\0")
+    folder(tmp_path, 8, "8 (dockerd) Z 1", b"", memory=0)
+    folder(tmp_path, 9, "9 (kthreadd) S 0", b"", flags=0x208040, memory=0)
     (tmp_path / "self").mkdir()
     (tmp_path / "10").mkdir()  # ended between the listing and the look
     found = {process.pid: process for process in processes.running(tmp_path)}
     assert found == {7: Process(7, 1, "a) b (c", ("a", "--x")), 9: Process(9, 0, "kthreadd", ())}
     assert processes.named("dockerd", tmp_path) == []
+
+
+def test_a_program_that_is_ending_is_not_found_by_its_name(tmp_path: Path) -> None:
+    """Between its memory's release and its death its name is still there, and nothing else of it (exit_mm(), exit.c)."""
+    folder(tmp_path, 8, "8 (dockerd) R 1", b"", memory=0)
+    folder(tmp_path, 9, "9 (dockerd) R 1", b"")  # is being started: its arguments are still to come
+    assert [process.pid for process in processes.named("dockerd", tmp_path)] == [9]
+
+
+def test_no_process_that_runs_here_is_taken_for_one_that_is_ending() -> None:
+    me = processes.look(os.getpid())
+    assert me is not None
+    assert not me.ending
+    assert all(process.argv == () for process in processes.running() if process.ending)
 
 
 @pytest.mark.parametrize("content", ["", "x", "-1", "0", "4194305", None])
