@@ -43,7 +43,7 @@ def deployed(
     with ExitStack() as undo:
         undo.callback(_remove, session, run, journal)
         with journal.timed("making the network", DOCKER):
-            network, subnet = _network(session, f"labctl-{run}", labels)
+            network, subnet = make_network(session, f"labctl-{run}", labels)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
         addresses = _addresses(stack, subnet)
         pods = {
@@ -122,7 +122,8 @@ def _remove(session: Session, run: str, journal: Journal) -> None:
         raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
 
 
-def _network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:
+def make_network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:
+    """Make a network on a subnet that is free; return its id and the subnet. Raises EngineError where none is."""
     taken = subnets.routes() if session.connection.local else []
     for attempt, subnet in enumerate(subnets.free(taken)):
         try:

@@ -2,7 +2,7 @@
 
 A network, the sandboxes and the services on it, the streams to both, the scenario's own stops and recreates, the
 removal of everything; no evidence, no client's try, no diagnosis, no waiting for any program inside. What is made is
-made with labctl's own settings (`labctl.specs`), and sent by the bare SDK.
+made with labctl's own settings, by its own single calls (`labctl.specs`, `labctl.engine.containers`), each one of the SDK's.
 
 The order was tried against others, 5 pairs each with all clients, 2 cores, engine 20.10; medians of the ratios to this,
 with the smallest and the largest: remove, then make, then start 1.11 (0.98 to 1.18); the next service made before the
@@ -18,7 +18,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
@@ -26,13 +26,11 @@ from typing import Any
 from bench.ground import Ground
 from docker.errors import APIError
 
-from labctl import specs, subnets
+from labctl import specs
 from labctl.actions import Call
-from labctl.deploy import MOST_SUBNETS
-from labctl.engine.containers import MEMORY_LIMIT, PIDS_LIMIT, ContainerSpec
+from labctl.deploy import make_network
 from labctl.engine.stream import Stream
-from labctl.engine.translate import translated
-from labctl.errors import LabError, Taken
+from labctl.errors import LabError
 from labctl.scenario import Loaded
 from labctl.service import Service
 from labctl.specs import Place
@@ -133,28 +131,15 @@ class _Run:
         return hosts
 
     def _begin(self) -> None:
-        self._network, subnet = self._networked()
+        session, labels = self._ground.session, self._ground.labels
+        self._network, subnet = make_network(session, self._name, labels)
         self._hosts = self._planned(subnet)
         _all([self._pool.submit(self._host, name, host) for name, host in self._hosts.items()])
-
-    def _networked(self) -> tuple[str, IPv4Network]:
-        for subnet in itertools.islice(subnets.free(subnets.routes()), MOST_SUBNETS):
-            with suppress(Taken), translated("make the floor's network"):  # no route shows another lab's
-                made = self._api.create_network(
-                    self._name,
-                    driver="bridge",
-                    internal=True,
-                    labels=self._ground.labels,
-                    options={"com.docker.network.bridge.inhibit_ipv4": "true"},
-                    ipam={"Driver": "default", "Config": [{"Subnet": str(subnet)}], "Options": None},
-                )
-                return str(made["Id"]), subnet
-        raise LabError(f"no subnet of {subnets.POOL} is free.", todo="`labctl clean` removes what dead runs left.")
 
     def _host(self, name: str, host: _Host) -> None:
         """Make a host; its service is made while its sandbox starts."""
         sandbox = specs.sandbox(name, host.settings, {}, host.place, self._images[host.settings.tools])
-        host.sandbox = self._made(sandbox)
+        host.sandbox = self._ground.session.containers.create(sandbox)
         self._attach(host.sandbox, writes=True)
         starting = self._pool.submit(self._api.start, host.sandbox)
         self._service(host, host.settings)
@@ -178,7 +163,7 @@ class _Run:
     def _created(self, host: _Host, role: str, settings: Service) -> str:
         name = f"{host.place.name}-{role}-{next(host.numbers)}"
         spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
-        container = self._made(spec)
+        container = self._ground.session.containers.create(spec)
         files = self._files(settings) if role == "service" else {}
         if files:
             self._ground.session.containers.put(container, files)
@@ -192,9 +177,6 @@ class _Run:
         stream = Stream(self._ground.connection, container, writes=writes)
         stream.listen(lambda *_: None, lambda: None)
         self._streams.append(stream)
-
-    def _made(self, spec: ContainerSpec) -> str:
-        return str(self._api.create_container_from_config(_body(self._api, spec), spec.name)["Id"])
 
     def _remove(self) -> None:
         for stream in self._streams:
@@ -229,37 +211,3 @@ def _until_done(remove: Any, *thing: Any, **options: Any) -> None:
             time.sleep(AGAIN)
         else:
             return
-
-
-def _body(api: Any, spec: ContainerSpec) -> dict[str, Any]:
-    """Return a container as the engine's API takes it, with all that labctl asks for."""
-    shared = f"container:{spec.joins}" if spec.joins else None
-    host = api.create_host_config(
-        network_mode=shared or spec.network,
-        pid_mode=shared,
-        cap_drop=["ALL"] if spec.drop_all else None,
-        cap_add=list(spec.capabilities) or None,
-        security_opt=["no-new-privileges"],
-        pids_limit=PIDS_LIMIT,
-        mem_limit=spec.memory or MEMORY_LIMIT,
-        sysctls=dict(spec.sysctls) or None,
-        dns=["127.0.0.1"] if spec.network else None,
-        log_config={"Type": "none"} if spec.writes else None,
-    )
-    networking = None
-    if spec.network:
-        endpoint = api.create_endpoint_config(ipv4_address=spec.address, aliases=list(spec.aliases))
-        networking = api.create_networking_config({spec.network: endpoint})
-    config: dict[str, Any] = api.create_container_config(
-        spec.image,
-        None if spec.command is None else list(spec.command),
-        environment=dict(spec.environment),
-        labels=dict(spec.labels),
-        user=spec.user,
-        hostname=None if shared else spec.hostname,
-        stdin_open=spec.writes,
-        host_config=host,
-        networking_config=networking,
-    )
-    config.update(StdinOnce=spec.writes, AttachStdin=spec.writes, AttachStdout=True, AttachStderr=True)
-    return config

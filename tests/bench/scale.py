@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,12 +73,11 @@ def _memory() -> int:
 def generated(number: int, folder: Path) -> list[Loaded]:
     """Write so many scenarios, each with a name and a port of its own, and load them."""
     folder.mkdir(exist_ok=True)
-    return [scenario.load(_written(port, folder)) for port in range(LOWEST_PORT, LOWEST_PORT + number)]
-
-
-def _written(port: int, folder: Path) -> Path:
     like = brief(evidence=True).document.value
+    return [scenario.load(_written(like, port, folder)) for port in range(LOWEST_PORT, LOWEST_PORT + number)]
 
+
+def _written(like: Mapping[str, Any], port: int, folder: Path) -> Path:
     def recreated(host: str) -> list[dict[str, Any]]:
         until = {"listens": f"{host}:{port}"}
         return [{"recreate": "server", "environment": {"HOST": host, "PORT": str(port)}, "until": until}]

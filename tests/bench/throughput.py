@@ -6,7 +6,7 @@ Each -j is measured once, and the best of them some times more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ from bench import floor
 from bench.floor import Floor
 from bench.ground import Ground
 from bench.own import ALL, ONE
-from bench.pairs import Measured, swapped
+from bench.pairs import Measured, clocked, swapped
 
 from labctl import catalogue, scenario
 from labctl.errors import LabError
@@ -108,7 +108,7 @@ def _floors(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], 
         with ThreadPoolExecutor(jobs, thread_name_prefix="floors") as pool:
             list(pool.map(lambda one: floor.run(Floor.of(one, clients), ground), chosen))
 
-    return _clocked(all_of_them)
+    return clocked(all_of_them)()
 
 
 def run_all(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> list[Result]:
@@ -124,9 +124,3 @@ def run_all(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], 
             means="\n".join(f"{one.scenario} {one.verdict}: {one.reason}" for one in wrong),
         )
     return results
-
-
-def _clocked(work: Callable[[], object]) -> float:
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
