@@ -58,6 +58,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     deploy       bringing a stack up, and removing it
     evidence     the kernels' own evidence of what clients saw
     proof        whether the evidence proves the cause
+    triggers     what brings a fault to light
     diagnose     taking the diagnosis steps
     observe      looking at a lab as its client does
     phases       the four phases of a run

@@ -76,7 +76,7 @@ class Witnesses:
         if not self._witnesses:
             yield None
             return
-        seen = Seen(self._glances(), self._counted())
+        seen = Seen(self._glances(at_sockets=True), self._counted())
         yield seen
         seen.after = self._glances()
         seen.rules_after = self._counted()
@@ -118,14 +118,15 @@ class Witnesses:
 
     def _look(self, host: str, seen: Seen) -> Look:
         before = seen.before[host]
-        listeners, others = sockets.read(before.answers)
+        listeners, others = sockets.read(before.sockets or "")
         return Look(counters.moved(before.counters, seen.after[host].counters), listeners, others)
 
-    def _glances(self, *, last: bool = False) -> dict[str, Glance]:
-        pods = self._lab.pods
-        with self._journal.timed("looking at the kernels", LABCTL), ThreadPoolExecutor(len(pods)) as pool:
-            glances = pool.map(lambda one: one[1].look(pods[one[0]].agent, last=last), self._witnesses.items())
-            return dict(zip(self._witnesses, glances, strict=True))
+    def _glances(self, *, at_sockets: bool = False, last: bool = False) -> dict[str, Glance]:
+        def look(host: str) -> Glance:
+            return self._witnesses[host].look(self._lab.pods[host].agent, at_sockets=at_sockets, last=last)
+
+        with self._journal.timed("looking at the kernels", LABCTL), ThreadPoolExecutor(len(self._witnesses)) as pool:
+            return dict(zip(self._witnesses, pool.map(look, self._witnesses), strict=True))
 
     def _counted(self) -> dict[str, int]:
         return {one.typed: one.counter.count(one.identity, self._printed(one.counter.listing)) for one in self._rules}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from labctl import sockets
 from labctl.actions import Action, Ask, Call, Configure, Proof, Until
 from labctl.errors import AgentRefused, DeadlineExceeded, LabError, NotInPlace, UnknownName, indented
 from labctl.fields import argv, matches, typed
@@ -13,9 +14,11 @@ from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
 from labctl.pod import VERBS, Pod, demand
 from labctl.session import Session
+from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
+CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
 
 
@@ -104,17 +107,44 @@ class Lab:
         for pod in self.pods.values():
             pod.listeners()
 
+    def connections(self, host: str) -> Mapping[Ends, str]:
+        """Return the state of every connection that a host's kernel knows now."""
+        return sockets.connections(self.pod(host).agent.ask("sockets", PROOF_WITHIN, question=sockets.question()))
+
     def await_syns(self, host: str, number: int, seconds: float) -> None:
-        """Wait until a host has received the SYNs of so many connections whose handshakes are not over (ss(8))."""
-        seen = ""
+        """Wait until a host has received the SYNs of so many connections whose handshakes are not over."""
 
-        def received() -> bool:
-            nonlocal seen
-            seen = self.tool(host, ["ss", "-Htn", "state", "syn-recv"], PROOF_WITHIN).output
-            return len(seen.splitlines()) >= number
+        def received(now: Mapping[Ends, str]) -> bool:
+            return list(now.values()).count("SYN-RECV") >= number
 
-        with self._journal.timed(f"waiting for {number} SYNs on {host}", WAITING):
-            poll(received, seconds, f"{host} to have received {number} SYNs", last=lambda: seen)
+        self._await_connections(host, received, f"have received {number} SYNs", seconds)
+
+    def await_handshakes(self, host: str, number: int, seconds: float, known: Collection[Ends] = ()) -> None:
+        """Wait until a host has seen so many connections that were not `known`, and no handshake of any goes on."""
+        seen: set[Ends] = set()
+
+        def over(now: Mapping[Ends, str]) -> bool:
+            seen.update(now)
+            return len(seen.difference(known)) >= number and not any(state in HANDSHAKE for state in now.values())
+
+        self._await_connections(host, over, f"have seen {number} handshakes to their end", seconds)
+
+    def _await_connections(
+        self, host: str, holds: Callable[[Mapping[Ends, str]], bool], awaited: str, seconds: float
+    ) -> None:
+        """Look at a host's connections until they are as awaited; raises DeadlineExceeded, which lists them."""
+        now: Mapping[Ends, str] = {}
+
+        def looked() -> bool:
+            nonlocal now
+            now = self.connections(host)
+            return holds(now)
+
+        def shown() -> str:
+            return "\n".join(f"{state} {ends}" for ends, state in now.items())
+
+        with self._journal.timed(f"waiting for {host} to {awaited}", WAITING):
+            poll(looked, seconds, f"{host} to {awaited}", last=shown, every=CONNECTIONS_EVERY)
 
     def last_words(self) -> str:
         """Return, of every service that is paused or has ended, how it ended and what it printed last."""

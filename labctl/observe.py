@@ -12,7 +12,7 @@ from errno import errorcode
 from typing import Any
 
 from labctl import proof
-from labctl.actions import Action, Ask, Configure
+from labctl.actions import Action, Configure
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.diagnose import TOOL_TIMEOUT, diagnosed
@@ -26,6 +26,7 @@ from labctl.model import Diagnosis, Evidence, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
+from labctl.triggers import Triggers
 
 BETWEEN = 0.2  # seconds between two observations of one phase, at most
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
@@ -39,6 +40,7 @@ class Observer:
     def __init__(self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = ()) -> None:
         self.scenario = scenario
         self.lab = lab
+        self.triggers = Triggers(lab, scenario.trigger, self._apply)
         self._journal = journal
         self._settings: dict[str, Any] = {
             name: getattr(scenario.client, name) for name in ("target", "timeout", "environment", "retry")
@@ -136,25 +138,16 @@ class Observer:
         """Return a diagnosis command with the client's target in it, as it is now."""
         return command if self.target is None else filled(command, of_target(self.target))
 
-    def replay(self) -> None:
-        """Do what the triggers say, each at once: what they hold open stays so until the next observation is over."""
-        for action in self.scenario.trigger:
-            self._apply(action)
-
     def observe(self, *, healed: bool = False) -> Observation:
         """Replay the triggers, let every client try once, and hold each against what this phase expects."""
-        self.lab.held.clear()
-        triggers = self.scenario.trigger
-        for action in triggers:
-            if not action.late:
-                self._apply(action)
+        self.triggers.begin()
         with self._witnesses.watching() as seen:
             at = self._journal.now
             tries = self._tried()
         self._seen, self._evidence = seen, None
         if self.phase is Phase.FAULTED:
             self.broken_timeout = self._timeout
-        self._release()
+        self.triggers.release()
         expect = self.scenario.expect if self.phase.broken and not healed else None
         findings = tuple(finding for one in tries for finding in judge(one, expect))
         observation = Observation(at, tries, findings)
@@ -163,13 +156,13 @@ class Observer:
 
     def _tried(self) -> tuple[Try, ...]:
         """Let every client try, and what triggers do meanwhile be done."""
-        began = time.monotonic()
+        late = self.triggers.late(len(self._names()) or 1, self._timeout)
         pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
         try:
-            late = pool.submit(self._trigger_late, began)
+            triggered = pool.submit(late)
             with self._journal.timed("trying to connect", WAITING):
                 tries = tuple(self._tries(pool))
-            late.result()
+            triggered.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
         return tries
@@ -191,7 +184,7 @@ class Observer:
                 row = row + 1 if self.observe(healed=healed).held else 0
             except AgentRefused as error:
                 row, refused = 0, error
-                self._release()
+                self.triggers.release()
             if row == 0 and (time.monotonic() > deadline or hopeless()):
                 if refused is not None:
                     raise refused
@@ -206,23 +199,9 @@ class Observer:
         while self.observe().held and (left := deadline - time.monotonic()) > 0:
             self._pause(min(BETWEEN, left))
 
-    def _release(self) -> None:
-        """Let go of what triggers hold open."""
-        for host in {action.subject for action in self.scenario.trigger if action.kind == "hold"}:
-            self.lab.carry_out(Ask(host, "release", of="clients"))
-
     def _pause(self, seconds: float) -> None:
         with self._journal.timed("letting time pass", WAITING):
             time.sleep(seconds)
-
-    def _trigger_late(self, began: float) -> None:
-        """Do, one after the other, what triggers do while the clients try."""
-        for action in self.scenario.trigger:
-            if action.late:
-                time.sleep(max(0.0, began + (action.after or 0) - time.monotonic()))
-                if action.after_syns is not None:
-                    self.lab.await_syns(action.after_syns, len(self._names()) or 1, self._timeout)
-                self._apply(action)
 
     def _names(self) -> list[str]:
         """Return the clients that try; none where a command is run in their place."""

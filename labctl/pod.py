@@ -228,7 +228,7 @@ class Pod:
 
     def listeners(self) -> Sequence[Listening]:
         """Return what listens in the host now."""
-        return sockets.read(self.agent.ask("sockets", ANSWERS, questions=sockets.questions(sockets.LISTEN)))[0]
+        return sockets.read(self.agent.ask("sockets", ANSWERS, question=sockets.question(sockets.LISTEN)))[0]
 
     def lost(self) -> bool:
         """Tell whether the service has ended, and otherwise than well."""

@@ -24,7 +24,7 @@ BUFFER = 8 << 20  # bytes between two looks: some thousands of packets
 
 def prepare() -> None:
     """Load the libraries that read what is seen; importing them takes some tenths of a second."""
-    sockets.questions()
+    sockets.read("")
     packets.connections([Captured("", header())], {}, "", 0, 0)
 
 
@@ -45,7 +45,7 @@ class Glance:
 
     at: float
     counters: Mapping[str, int]
-    answers: tuple[str, ...] = field(repr=False)  # of sock_diag(7)
+    sockets: str | None = field(repr=False)  # as sock_diag(7) tells of them
 
 
 class Witness:
@@ -86,12 +86,15 @@ class Witness:
         except AgentRefused as error:
             self._refused = error.why
 
-    def look(self, agent: Program, *, last: bool = False) -> Glance:
-        """Look at everything; the last look ends the capture. Raises AgentLost and the like."""
-        told = agent.ask("look", ANSWERS, questions=sockets.questions(), last=last)
+    def look(self, agent: Program, *, at_sockets: bool = False, last: bool = False) -> Glance:
+        """Look at packets and counters, and at sockets, which takes the kernel longer than all else together.
+
+        The last look ends the capture. Raises AgentLost and the like.
+        """
+        told = agent.ask("look", ANSWERS, question=sockets.question() if at_sockets else None, last=last)
         if told["captured"] is not None:
             self._take(told["captured"])
-        return Glance(told["at"], counters.read(told["counters"]), tuple(told["sockets"]))
+        return Glance(told["at"], counters.read(told["counters"]), told["sockets"])
 
     def _take(self, captured: Mapping[str, Any]) -> None:
         self._pcap += base64.b64decode(captured["records"])

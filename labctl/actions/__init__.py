@@ -127,6 +127,7 @@ class Action(Written):
     until: Until | None = None
     after: Duration | None = None  # triggers only: this long after the try began
     after_syns: Host | None = pydantic.Field(default=None, alias="after-syns")  # triggers only, see `late`
+    after_handshakes: Host | None = pydantic.Field(default=None, alias="after-handshakes")  # the same
 
     def __init_subclass__(cls, key: str | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -141,9 +142,10 @@ class Action(Written):
     def late(self) -> bool:
         """Whether it is done while the clients try.
 
-        `after` waits for a time, `after-syns` until a host has every client's SYN, and no client's handshake is over.
+        `after` waits for a time, `after-syns` until a host has every client's SYN, and no client's handshake is over;
+        `after-handshakes` until a host has a connection of every client, and each handshake is over or given up.
         """
-        return self.after is not None or self.after_syns is not None
+        return any(wait is not None for wait in (self.after, self.after_syns, self.after_handshakes))
 
     @property
     def subject(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from labctl.agent.children import Children
 from labctl.agent.lines import Lines
-from labctl.agent.looks import Looks, answers
+from labctl.agent.looks import Looks, answer
 from labctl.agent.resolver import Resolver
 
 Request = Mapping[str, Any]
@@ -36,13 +36,13 @@ def _known() -> Mapping[str, Callable[[Request], Any]]:
             file.write("nameserver 127.0.0.1\n")
 
     def sockets(request: Request) -> Any:
-        return answers(request["questions"])
+        return answer(request["question"])
 
     def capture(request: Request) -> None:
         looks.begin(request["limits"])
 
     def look(request: Request) -> Any:
-        return looks.look(request["questions"], last=bool(request["last"]))
+        return looks.look(request["question"], last=bool(request["last"]))
 
     return {"run": run, "resolve": resolve, "sockets": sockets, "capture": capture, "look": look}
 

@@ -6,7 +6,7 @@ import base64
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labctl.agent.capture import Capture
@@ -29,8 +29,8 @@ class Looks:
         """Begin to capture; raises OSError where that is refused."""
         self._capture = Capture(**limits)
 
-    def look(self, questions: Sequence[str], *, last: bool) -> dict[str, Any]:
-        """Return the counters, the packets since the last look, and the answers to these questions of sock_diag(7).
+    def look(self, question: str | None, *, last: bool) -> dict[str, Any]:
+        """Return the counters, the packets since the last look, and the answer to a question of sock_diag(7), if any.
 
         The last look ends the capture.
         """
@@ -44,13 +44,8 @@ class Looks:
             "at": time.time(),
             "counters": [_text(file) for file in COUNTERS],
             "captured": captured,
-            "sockets": answers(questions),
+            "sockets": None if question is None else answer(question),
         }
-
-
-def answers(questions: Sequence[str]) -> list[str]:
-    """Return what the kernel answers to questions of sock_diag(7): netlink messages, both ways in base64."""
-    return [base64.b64encode(_answer(base64.b64decode(one))).decode() for one in questions]
 
 
 def _text(path: str) -> str:
@@ -58,17 +53,17 @@ def _text(path: str) -> str:
         return file.read()
 
 
-def _answer(question: bytes) -> bytes:
-    """Ask the kernel for sockets; return all its messages, raw."""
+def answer(question: str) -> str:
+    """Return what the kernel answers to a question of sock_diag(7): netlink messages, both ways in base64."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, SOCK_DIAG) as kernel:
         kernel.settimeout(SILENCE)
-        kernel.send(question)
-        answer = b""
+        kernel.send(base64.b64decode(question))
+        told = b""
         while True:
             part = kernel.recv(LARGEST_ANSWER)
-            answer += part
+            told += part
             if {DONE, ERROR} & set(_kinds(part)):
-                return answer
+                return base64.b64encode(told).decode()
 
 
 def _kinds(messages: bytes) -> Iterator[int]:

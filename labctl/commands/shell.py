@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, exit_with, loaded_scenarios
+from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios
 from labctl.errors import UnknownName, UsageError
 from labctl.model import Phase, Verdict
 
@@ -47,7 +47,8 @@ ANSWERS_WITHIN = 5.0  # seconds
     show_default=True,
     help="With the host's tools as root, or in its service's container as its user.",
 )
-def command(name: str, at: str, host: str | None, place: Place) -> int:
+@allow_image
+def command(name: str, at: str, host: str | None, place: Place, images: tuple[str, ...]) -> int:
     """Run a scenario up to a phase, and open a shell inside the lab as it stands then.
 
     Healthy, faulted and fixed mean that the clients saw what the scenario says of that phase. The triggers are replayed
@@ -69,19 +70,19 @@ def command(name: str, at: str, host: str | None, place: Place) -> int:
 
     out = console()
     show = terminal.Terminal(out, chosen.scenario)
-    with ready([chosen]) as session:
+    with ready([chosen], images) as session:
 
         def visit(observer: Observer, verdict: Verdict) -> None:
             if verdict is Verdict.PASSED:
                 show.rest()
-                observer.replay()
+                observer.triggers.replay()
                 here = spot(observer.lab, where, place)
                 _introduce(out, observer, here, session)
                 if enter(session, here, observer.phase) is None:
                     out.print("\nThe shell was ended from outside: its container has ended, or its terminal.")
                 observer.lab.tool(where, ["true"], ANSWERS_WITHIN)  # or else the lab has gone under the shell
 
-        options = Options(listeners=(show,), until=Phase(at), visit=visit)
+        options = Options(listeners=(show,), until=Phase(at), visit=visit, allow_images=images)
         with show.shown():
             result = run(chosen, session, options)
     if result.verdict is not Verdict.PASSED:

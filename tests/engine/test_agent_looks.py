@@ -53,7 +53,7 @@ class Host:
 
     def look(self, *, last: bool = False) -> Mapping[str, Any]:
         """Look."""
-        told: Mapping[str, Any] = self._agent.ask("look", ANSWERS, questions=sockets.questions(), last=last)
+        told: Mapping[str, Any] = self._agent.ask("look", ANSWERS, question=sockets.question(), last=last)
         return told
 
     def packets(self, told: Mapping[str, Any]) -> Counter[str]:

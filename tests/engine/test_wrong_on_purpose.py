@@ -211,6 +211,17 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         Phase.HEALTHY,
         f"waited 1 s for server to have received {len(names())} SYNs, in vain",
     ),
+    "a trigger that waits for handshakes that nobody begins": (
+        "server-down",
+        {
+            "client": {"host": "client", "target": "http://server:8080/", "timeout": "1s"},
+            "trigger": [{"run": "true", "host": "server", "after-handshakes": "router"}],
+            "stack": "routed",
+        },
+        I,
+        Phase.HEALTHY,
+        f"waited 1 s for router to have seen {len(names())} handshakes to their end, in vain",
+    ),
     "a client that never worked": (
         "server-down",
         {"client": {"host": "client", "target": "http://server:9090/", "timeout": "1s"}},

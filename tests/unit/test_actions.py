@@ -20,7 +20,7 @@ from labctl.places import installed
 actions.discover()
 KINDS = {key: kind for key, kind in actions.registry.items() if kind.__module__.startswith("labctl.")}
 NOT_SHOWN_YET = {
-    *("kill", "restart", "pause", "unpause", "power_off", "power_on", "reboot"),
+    *("restart", "pause", "unpause", "power_off", "power_on", "reboot"),
     *("disconnect", "connect", "link", "route"),
 }
 """Actions that no scenario needs yet; tests/engine/test_actions_work.py runs them."""

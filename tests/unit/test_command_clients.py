@@ -85,4 +85,4 @@ def test_nc_keeps_a_time_that_is_no_whole_second(seconds: float, line: list[str]
 
 
 def test_a_target_s_query_is_asked_for_too() -> None:
-    assert Target.parse("http://server/busy?for=3s").path == "/busy?for=3s"
+    assert Target.parse("http://server/slow?for=3s").path == "/slow?for=3s"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 
 from labctl import sockets
-from labctl.agent.looks import Looks, answers
+from labctl.agent.looks import Looks, answer
 from labctl.model import Listening
 
 
 def asked() -> tuple[tuple[Listening, ...], dict[str, int]]:
     """Ask the kernel as an agent does."""
-    return sockets.read(Looks().look(sockets.questions(), last=False)["sockets"])
+    return sockets.read(Looks().look(sockets.question(), last=False)["sockets"])
 
 
 def listening(port: int) -> Listening | None:
@@ -31,7 +31,7 @@ def test_a_listener_is_told_with_its_address_its_backlog_and_what_waits_to_be_ac
 
 def test_listeners_alone_are_told_where_only_they_are_asked_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        listeners, others = sockets.read(answers(sockets.questions(sockets.LISTEN)))
+        listeners, others = sockets.read(answer(sockets.question(sockets.LISTEN)))
         port = server.getsockname()[1]
     assert port in {one.port for one in listeners}
     assert others == {}
@@ -52,6 +52,14 @@ def test_other_sockets_are_counted_by_their_state() -> None:
         assert asked()[1]["ESTAB"] >= before + 30
         for client in clients:
             client.close()
+
+
+def test_a_connection_is_told_with_its_two_ends_and_its_state() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        mine, its = client.getsockname(), server.getsockname()
+        told = sockets.connections(answer(sockets.question()))
+    assert told[sockets.Ends(*mine, *its)] == told[sockets.Ends(*its, *mine)] == "ESTAB"
+    assert all(state != "LISTEN" for state in told.values())
 
 
 def test_many_sockets_come_in_several_messages_and_none_is_lost() -> None:

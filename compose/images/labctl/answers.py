@@ -3,13 +3,9 @@
 import re
 import socket
 import sys
-import threading
-import time
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, urlsplit
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-accepting = threading.Lock()  # who holds it lets nobody in
 
 
 def seconds(text: str) -> float:
@@ -26,19 +22,8 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """Answer; hold back accepting where the path asks for it."""
-        asked = urlsplit(self.path)
-        if asked.path == "/busy":
-            pause = seconds(parse_qs(asked.query).get("for", ["1s"])[0])
-            with accepting:
-                self.answer(f"busy for {pause:g} s\n")
-                time.sleep(pause)
-        else:
-            self.answer("hello\n")
-
-    def answer(self, text: str) -> None:
-        """Send a whole answer of plain text."""
-        body = text.encode()
+        """Answer with a line of plain text."""
+        body = b"hello\n"
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))

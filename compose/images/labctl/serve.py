@@ -6,9 +6,6 @@
     ACCEPT        "always", or "never": it listens and accepts nothing
     START_DELAY   how long after its start it begins to listen ("0s")
 
-`GET /busy?for=1.5s` answers, and from that answer on nothing is accepted for 1.5 seconds: what waits, waits in the
-kernel's accept queue, as it does while the one thread of a program is at work elsewhere.
-
 It listens before it loads what it answers with: that takes 30 ms, and who is refused needs none of it.
 """
 
@@ -48,17 +45,16 @@ def main() -> None:
     print(f"listening on {host}:{port}, backlog {backlog}", flush=True)
     if os.environ.get("ACCEPT", "always") == "never":
         signal.pause()
-    from answers import accepting, handle
+    from answers import handle
 
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     while True:
         selector.select()
-        with accepting:
-            try:
-                connection, address = listener.accept()
-            except BlockingIOError:
-                continue
+        try:
+            connection, address = listener.accept()
+        except BlockingIOError:
+            continue
         connection.setblocking(True)
         threading.Thread(target=handle, args=(connection, address), daemon=True).start()
 

@@ -1,0 +1,60 @@
+"""Triggers: what brings a fault to light, done before every look, or while the clients try."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from labctl.actions import Action, Ask
+from labctl.lab import Lab
+from labctl.sockets import Ends
+
+
+class Triggers:
+    """The triggers of one scenario in one lab; `apply` does an action."""
+
+    def __init__(self, lab: Lab, actions: Sequence[Action], apply: Callable[[Action], None]) -> None:
+        self._lab = lab
+        self._actions = actions
+        self._apply = apply
+
+    def replay(self) -> None:
+        """Do all of them, each at once: what they hold open stays so until the next release."""
+        for action in self._actions:
+            self._apply(action)
+
+    def begin(self) -> None:
+        """Do those that are not late."""
+        self._lab.held.clear()
+        for action in self._actions:
+            if not action.late:
+                self._apply(action)
+
+    def late(self, tries: int, timeout: float) -> Callable[[], None]:
+        """Return what to do while so many tries are made: the late ones, each in its turn.
+
+        What it raises: DeadlineExceeded where a turn does not come within `timeout` seconds, and what an action raises.
+        """
+        known = {
+            action.after_handshakes: frozenset(self._lab.connections(action.after_handshakes))
+            for action in self._actions
+            if action.after_handshakes is not None
+        }
+        return partial(self._do_late, time.monotonic(), tries, timeout, known)
+
+    def _do_late(self, began: float, tries: int, timeout: float, known: dict[str, frozenset[Ends]]) -> None:
+        for action in self._actions:
+            if not action.late:
+                continue
+            time.sleep(max(0.0, began + (action.after or 0) - time.monotonic()))
+            if action.after_syns is not None:
+                self._lab.await_syns(action.after_syns, tries, timeout)
+            if action.after_handshakes is not None:
+                self._lab.await_handshakes(action.after_handshakes, tries, timeout, known[action.after_handshakes])
+            self._apply(action)
+
+    def release(self) -> None:
+        """Let go of what they hold open."""
+        for host in {action.subject for action in self._actions if action.kind == "hold"}:
+            self._lab.carry_out(Ask(host, "release", of="clients"))
