@@ -18,6 +18,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
+    plainyaml    YAML's plain values, where the file may be anything
     documents    YAML files, with the line and column of everything in them
     generated    JSON files that labctl writes and people review
     reproducible  text and times without what varies from run to run
@@ -32,6 +33,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     expect       the exact error, and what the kernels must witness of it
     checks       what is wrong with a scenario that no field can see alone
     scenario     scenario files, read into frozen values
+    allowed      which images a stack may use
     judge        what was seen against what is expected
     table        what the controls of scenarios have shown, on file
     atlas        what is known of the scenarios without running any

@@ -10,16 +10,25 @@ from labctl.errors import UnknownName, UsageError
 from labctl.places import installed
 
 FOLDER = Path("scenarios")  # below the folder that labctl is called in
+MOST_BYTES = 256 << 10
 SUFFIXES = (".yaml", ".yml")
 SERVICES = re.compile(r"""^["']?services["']?\s*:""", re.MULTILINE)
 
 
+def beginning(file: Path) -> str:
+    """Return as much of a file as labctl would read, and nothing of what is none: a pipe would be waited for."""
+    try:
+        if not file.is_file():
+            return ""
+        with file.open("rb") as opened:
+            return opened.read(MOST_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def is_stack(file: Path) -> bool:
     """Tell whether a YAML file is a stack: only Compose files have `services` at the top."""
-    try:
-        return SERVICES.search(file.read_text(errors="replace")) is not None
-    except OSError:
-        return False
+    return SERVICES.search(beginning(file)) is not None
 
 
 def within(folder: Path) -> dict[str, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from labctl import documents, placeholders
 from labctl.clients import Target
 from labctl.documents import Document
 from labctl.errors import Mistake, meant, nearest
+from labctl.fields import MOST_STEPS, address
 from labctl.stack import Stack
 
 NOT_JUDGED_YET: Mapping[documents.Path, str] = {
@@ -25,6 +25,10 @@ def alone(document: Document) -> Iterator[Mistake]:
     name = document.value.get("name")
     if isinstance(name, str) and name != Path(document.file).stem:
         yield document.mistake(("name",), f"the name {documents.quoted(name)} is not the file's.")
+    for key, steps in document.value.items():
+        if isinstance(steps, list) and len(steps) > MOST_STEPS:
+            wrong = f"there are {len(steps)} entries here, and no scenario needs more than {MOST_STEPS}."
+            yield document.mistake((key,), wrong)
     for path, actions in _lists(document.value):
         if actions == []:
             yield document.mistake(path, "there must be at least one action here.")
@@ -89,7 +93,7 @@ def target(document: Document, on: Stack) -> Iterator[Mistake]:
 
 def _is_address(host: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        address(host)
     except ValueError:
         return False
     return True

@@ -125,11 +125,16 @@ def _interrupted(error: BaseException) -> bool:
 
 
 def complain(message: str) -> None:
-    """Write a message to standard error, its first word in red on a terminal that wants colour."""
+    """Write a message to standard error, its first word in red on a terminal that wants colour.
+
+    Errors quote what programs in a lab have printed.
+    """
+    from labctl.report.text import plain
+
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     name = click.style("labctl:", fg="red", bold=True) if colour else "labctl:"
     with suppress(OSError):  # a terminal that was closed takes no message any more
-        click.echo(f"{name} {message}", err=True, color=colour)
+        click.echo(f"{name} {plain(message)}", err=True, color=colour)
 
 
 def summary(file: Path) -> str:

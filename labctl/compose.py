@@ -15,20 +15,43 @@ from labctl.errors import Mistake, Mistakes
 
 INTERPOLATION = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{|[A-Za-z_])")
 REPLACED = {"command", "entrypoint", "test"}
+NAMESPACES = "No namespace is shared with the machine: every service has its own."
+RIGHTS = "A service holds the rights that Docker gives by itself, or fewer; only labctl's own actions change a network."
+RESOURCES = "What a host may use is set by `mem_limit` and `ulimits`."
+OF_THE_ENGINE = "Containers run as labctl sets them up, on the engine's usual runtime."
+SURROUNDINGS = "Write the variables under `environment`: a lab takes nothing from its surroundings."
+WRITTEN_OUT = "Write the stack out in this file: a lab reads no other."
+CONTENT = "Write what is in it under `content`: a lab takes no file of the machine."
+OWN_VOLUMES = "A volume is the lab's own: it is made with the lab, is removed with it, and takes no options."
+OWN_NETWORKS = "A network is the lab's own, and internal: it is made with the lab, and is removed with it."
 REFUSED = {
     "privileged": "A lab's containers have no rights beyond their own namespaces.",
     "network_mode": "Every service gets a host of its own on the lab's network.",
     "pid": "Every service gets a PID namespace of its own.",
     "ipc": "No namespace is shared with the machine.",
+    **dict.fromkeys(("uts", "userns_mode", "cgroup", "cgroup_parent"), NAMESPACES),
     "cap_add": "Only labctl's own actions change a network; a service holds no extra capability.",
+    **dict.fromkeys(("group_add", "device_cgroup_rules", "credential_spec", "use_api_socket"), RIGHTS),
     "security_opt": "Security options stay as labctl sets them.",
-    "devices": "No device of the machine enters a lab.",
+    **dict.fromkeys(("devices", "gpus"), "No device of the machine enters a lab."),
+    **dict.fromkeys(("runtime", "isolation", "logging", "storage_opt", "restart", "provider"), OF_THE_ENGINE),
+    **dict.fromkeys(("deploy", "scale", "shm_size", "oom_score_adj", "oom_kill_disable", "pids_limit"), RESOURCES),
     "volumes_from": "Use a named volume.",
     "ports": "Lab networks are internal; nothing is published to the machine.",
     "build": "Not there yet: build the image yourself, and name it under `image`.",
     "dns": "The lab answers its own names, and no question leaves it.",
-    "env_file": "Write the variables under `environment`: a lab takes nothing from its surroundings.",
+    "env_file": SURROUNDINGS,
+    "extends": WRITTEN_OUT,
+    "secrets": "Write it under `configs`, with `content`: nothing in a lab is secret.",
+    **dict.fromkeys(("labels", "annotations", "container_name"), "Labels and names are how labctl finds what it made."),
 }
+REFUSED_BESIDE = {  # by the key at the top of the file, in each of its entries
+    "configs": dict.fromkeys(("file", "environment", "external", "name"), CONTENT),
+    "networks": dict.fromkeys(("external", "name", "driver", "driver_opts", "ipam", "attachable"), OWN_NETWORKS),
+    "services": REFUSED,
+    "volumes": dict.fromkeys(("external", "name", "driver", "driver_opts"), OWN_VOLUMES),
+}
+REFUSED_AT_THE_TOP = {"include": WRITTEN_OUT, "secrets": REFUSED["secrets"]}
 
 
 def check(document: Document, value: Any, path: Path) -> None:
@@ -60,17 +83,21 @@ def unescaped(value: Any) -> Any:
     return value.replace("$$", "$") if isinstance(value, str) else value
 
 
-def _refused(document: Document, value: Any, path: Path) -> list[Mistake]:
-    services = value.get("services") if isinstance(value, dict) else None
-    if not isinstance(services, dict):
-        return []
-    return [
-        document.mistake((*path, "services", name, key), f"{key!r} is refused in a stack.", REFUSED[key], at_key=True)
-        for name, service in services.items()
-        if isinstance(service, dict)
-        for key in service
-        if key in REFUSED
-    ]
+def _refused(document: Document, value: Any, path: Path) -> Iterator[Mistake]:
+    if not isinstance(value, dict):
+        return
+    yield from _in(document, value, path, REFUSED_AT_THE_TOP)
+    for part, keys in REFUSED_BESIDE.items():
+        entries = value.get(part)
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict):
+                yield from _in(document, entry, (*path, part, name), keys)
+
+
+def _in(document: Document, entry: Mapping[str, Any], path: Path, keys: Mapping[str, str]) -> Iterator[Mistake]:
+    for key in entry:
+        if key in keys:
+            yield document.mistake((*path, key), f"{key!r} is refused in a stack.", keys[key], at_key=True)
 
 
 def as_mapping(value: Any) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 
 from labctl import subnets
-from labctl.errors import EngineError, Taken
+from labctl.errors import EngineError, EngineUnavailable, Taken
 from labctl.journal import DOCKER, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.placeholders import UNASSIGNED, address_of
@@ -17,7 +17,7 @@ from labctl.pod import SANDBOX_STARTS, Pod
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import Stack
-from labctl.sweep import RUN, SCENARIO, sweep
+from labctl.sweep import RUN, SCENARIO, Leftovers, sweep
 from labctl.witness import Limits, Witness, prepare
 
 MOST_SUBNETS = 50  # tries before the pool is called exhausted
@@ -116,7 +116,9 @@ def _place(
 
 
 def _remove(session: Session, run: str, journal: Journal) -> None:
-    with journal.timed("removing everything", DOCKER):
+    """Remove the lab; where the engine is gone, its removal is left to the session's end, when it may be back."""
+    left: Leftovers | None = None
+    with journal.timed("removing everything", DOCKER), suppress(EngineUnavailable):
         left = sweep(session.containers, f"{RUN}={run}")
     if left:
         raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")

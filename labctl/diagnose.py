@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from signal import strsignal
 
+from labctl.errors import LabError
 from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
 from labctl.judge import criteria, unmet
@@ -55,9 +57,17 @@ def _taken(
         with journal.timed(f"{command} on {host}", LABCTL):
             ran = execute(host, argv(command_line), TOOL_TIMEOUT)
         output, code = ran.output, ran.exit_code
+        if step.judges and step.place == "tools" and code is not None and code < 0:
+            raise _ended(command, host, -code)
     reasons = unmet(step, output, code)
     if broken or not step.judges:
         held, reason = not reasons, "; ".join(reasons)
     else:
         held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
     return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
+
+
+def _ended(command: str, host: str, number: int) -> LabError:
+    """Return the error that a tool was ended by a signal, after which what it did not show means nothing."""
+    means = f"Something on {host} sent it, or its memory was full: a service that runs as root may signal root's tools."
+    return LabError(f"`{command}` on {host} was ended by {strsignal(number) or number}.", means=means)

@@ -186,14 +186,16 @@ def _install(progress: Progress, confirm: Confirm) -> bool:
 
 def _await_other(
     other: processes.Process, environment: Mapping[str, str], silence: EngineUnavailable, progress: Progress
-) -> Connection:
-    """Return the engine of a dockerd that labctl did not start; the distribution's service may still be starting."""
+) -> Connection | None:
+    """Return the engine of another dockerd, which may still be starting, or None where it was ending."""
     hosts = [host for host in other.options("-H", "--host") if not host.startswith("fd:")]
     elsewhere = bool(hosts) and not {candidate.address for candidate in candidates(environment)} & set(hosts)
     progress(f"a dockerd runs already (process {other.pid})" + ("" if elsewhere else "; waiting for it to answer"))
     try:
-        return _await_answer(environment, 0 if elsewhere else SERVICE)
+        return _await_answer(environment, 0 if elsewhere else SERVICE, until=lambda: not _runs(other))
     except DeadlineExceeded:
+        if not _runs(other):
+            return None
         todo = f"Was it meant? DOCKER_HOST={hosts[0]}" if hosts else "Set DOCKER_HOST to where it listens, or stop it."
         raise EngineUnavailable(
             silence.what,
@@ -201,6 +203,11 @@ def _await_other(
             "Two on one machine disturb each other, so labctl starts none beside it.",
             todo=todo,
         ) from silence
+
+
+def _runs(dockerd: processes.Process) -> bool:
+    now = processes.look(dockerd.pid)
+    return now is not None and now.name == dockerd.name and not now.ending
 
 
 def _launch(private: Private, environment: Mapping[str, str], progress: Progress) -> Connection:

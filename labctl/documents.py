@@ -1,8 +1,4 @@
-"""YAML files read into plain values that remember where each was written, and judged against a model.
-
-A file is untrusted: only YAML 1.2's plain values are taken, no tags, bounded size, depth and number of values (an alias
-counts at every place it is used).
-"""
+"""YAML files read into plain values that remember where each was written, and judged against a model."""
 
 from __future__ import annotations
 
@@ -13,19 +9,14 @@ from pathlib import Path as File
 from typing import Any, TypeVar
 
 import pydantic
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from labctl import plainyaml
 from labctl.errors import Mistake, Mistakes, nearest
+from labctl.plainyaml import Path, Place, quoted
 
-MOST_BYTES = 256 << 10
-MOST_VALUES = 10_000
-MOST_DEPTH = 40
-MOST_QUOTED = 120  # characters
+__all__ = ["Document", "M", "Path", "Place", "parse", "quoted", "read", "written_path"]
+
 QUOTED = re.compile(r"'([^']+)'")
-PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
-
 WORDS = {  # in place of pydantic's own
     **dict.fromkeys(("tuple_type", "list_type"), "a list is wanted."),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a mapping of keys and values is wanted."),
@@ -34,11 +25,7 @@ WORDS = {  # in place of pydantic's own
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number is wanted."),
 }
 
-Path = tuple[str | int, ...]
 M = TypeVar("M", bound=pydantic.BaseModel)
-
-
-Place = tuple[str, int, int]  # file, line, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,89 +60,14 @@ class Document:
         return Document(self.file, value, {**self.keys, **below(other.keys)}, {**self.values, **below(other.values)})
 
 
-class _Reader:
-    """One walk over the nodes of a file."""
-
-    def __init__(self, file: str, yaml: YAML) -> None:
-        self.file = file
-        self.yaml = yaml
-        self.keys: dict[Path, Place] = {}
-        self.values: dict[Path, Place] = {}
-
-    def read(self, node: Node, path: Path) -> Any:
-        place = self._place(node)
-        if node.start_mark.index == node.end_mark.index and path in self.keys:
-            place = self.keys[path]  # nothing was written: the parser's own mark is at whatever comes next
-        self.values[path] = place
-        if len(self.values) > MOST_VALUES or len(path) > MOST_DEPTH:
-            raise Mistakes([Mistake(*place, "this file holds more than any scenario or stack needs.")])
-        if isinstance(node, MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, ScalarNode) and node.tag in PLAIN:
-            try:
-                return self.yaml.constructor.construct_object(node)
-            except (YAMLError, ValueError) as error:
-                raise Mistakes([Mistake(*place, f"{quoted(node.value)} cannot be read: {error}.")]) from error
-        raise Mistakes([Mistake(*place, f"the tag {node.tag} has no meaning here.", "Plain values only.")])
-
-    def _place(self, node: Node) -> Place:
-        return self.file, node.start_mark.line + 1, node.start_mark.column + 1
-
-    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key, value in node.value:
-            place = self._place(key)
-            if not isinstance(key, ScalarNode) or key.tag not in PLAIN:
-                raise Mistakes([Mistake(*place, "a key must be a plain word.")])
-            name = str(key.value)
-            if name in mapping:
-                raise Mistakes([Mistake(*place, f"the key {quoted(name)} stands here a second time.")])
-            self.keys[*path, name] = place
-            mapping[name] = self.read(value, (*path, name))
-        return mapping
-
-
 def read(file: File, shown_as: str | None = None) -> Document:
     """Read one YAML file.
 
     Raises Mistakes where it cannot be read, is no YAML, or holds what no scenario needs.
     """
     shown = shown_as or str(file)
-    text = _text(file, shown)
-    yaml = YAML(typ="safe", pure=True)
-    reader = _Reader(shown, yaml)
-    try:
-        node = yaml.compose(text)
-        value = None if node is None else reader.read(node, ())
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise Mistakes(
-            [Mistake(shown, line, column, f"this is not YAML: {error.problem or error.context}.")]
-        ) from error
-    except RecursionError as error:
-        raise Mistakes([Mistake(shown, 1, 1, "this file is nested more deeply than any scenario.")]) from error
-    except YAMLError as error:
-        raise Mistakes([Mistake(shown, 1, 1, f"this is not YAML: {error}.")]) from error
+    value, reader = plainyaml.read(file, shown)
     return Document(shown, value, reader.keys, reader.values)
-
-
-def _text(file: File, shown: str) -> str:
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
-            wrong = f"this file is larger than {MOST_BYTES >> 10} KiB, and no scenario or stack needs as much."
-            raise Mistakes([Mistake(shown, 1, 1, wrong)])
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        column = error.start - before.rfind(b"\n")
-        raise Mistakes([Mistake(shown, before.count(b"\n") + 1, column, "this is not UTF-8 text.")]) from error
-    except OSError as error:
-        raise Mistakes([Mistake(shown, 1, 1, f"this file cannot be read: {error.strerror}.")]) from error
 
 
 def parse(
@@ -201,12 +113,6 @@ def _mistake(model: type[M], document: Document, error: Any, tags: Mapping[str, 
     meant = f"Did you mean {near[0]!r}?" if near else ""
     wrong = f"{quoted(shown)}: {message}" if isinstance(shown, str | int | float | bool) else message
     return document.mistake(path, wrong, meant, at_key=at_key)
-
-
-def quoted(value: Any) -> str:
-    """Return what was written as a message quotes it: its beginning, where it is long."""
-    shown = repr(value)
-    return shown if len(shown) <= MOST_QUOTED else f"{shown[:MOST_QUOTED]}…"
 
 
 def written_path(document: Document, location: Iterable[str | int]) -> Path:

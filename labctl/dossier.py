@@ -56,7 +56,7 @@ def end(folder: Path, result: Result) -> None:
     (folder / "logs").mkdir()
     for service, outputs in result.services.items():
         for number, output in enumerate(outputs, 1):
-            (folder / "logs" / f"{service}-{number}.log").write_text(output["log"])
+            (folder / "logs" / f"{service}-{number}.log").write_text(output["log"], encoding="utf-8")
 
 
 def _once(session: Session, image: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
@@ -97,4 +97,6 @@ def _printed(lab: Lab, host: str, command: list[str]) -> str:
 
 
 def _write(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    # half of a surrogate pair, which only YAML can have brought in, is written as JSON's escape for it
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -26,7 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
+
+MOST_TOLD = 100  # mistakes
+LONGEST_NAME, MOST_NAMES = 100, 500  # among which the nearest is looked for: files are untrusted, and it takes its time
 
 
 class LabctlError(Exception):
@@ -85,11 +89,14 @@ class Mistake:
 
 
 class Mistakes(UsageError):
-    """Every mistake found in the files of one scenario, in the order of their lines."""
+    """Every mistake found in the files of one scenario, in order; of very many, the first are told."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
-        super().__init__("\n".join(map(str, self.mistakes)))
+        told = [str(mistake) for mistake in self.mistakes[:MOST_TOLD]]
+        if (more := len(self.mistakes) - len(told)) > 0:
+            told.append(f"… and {more} more.")
+        super().__init__("\n".join(told))
 
 
 class EngineError(LabctlError):
@@ -170,14 +177,16 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return the two known names that `name` most likely meant, or none."""
     from difflib import get_close_matches
 
-    return get_close_matches(name, list(known), n=2, cutoff=0.6)
+    if len(name) > LONGEST_NAME:
+        return []
+    return get_close_matches(name, list(islice(known, MOST_NAMES)), n=2, cutoff=0.6)
 
 
 def meant(name: str, known: Iterable[str]) -> str:
     """Return the hint that goes with an unknown name: the nearest known one, or all of them."""
     known = sorted(known)
     near = nearest(name, known)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known[:MOST_NAMES]) or 'none'}."
 
 
 def indented(text: str, by: str = "  ") -> str:

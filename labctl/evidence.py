@@ -18,6 +18,7 @@ from labctl.lab import Lab
 from labctl.model import Evidence, Look
 from labctl.witness import Glance
 
+CLOCK_DRIFTS = 0.25  # seconds between two looks by which the clock may be slewed, far more than adjtimex(2) does
 FORWARDED = "IpForwDatagrams"  # what a host in between passes on (RFC 4293, ipIfStatsHCOutForwDatagrams)
 
 
@@ -38,6 +39,15 @@ class Seen:
     rules_before: Mapping[str, int]
     after: Mapping[str, Glance] = field(default_factory=dict)
     rules_after: Mapping[str, int] = field(default_factory=dict)
+
+
+def jumps(seen: Seen) -> Iterator[str]:
+    """Yield on which hosts the clock was set meanwhile: packets bear its time, and cannot be told from earlier ones."""
+    for host, after in seen.after.items():
+        before = seen.before[host]
+        jumped = (after.at - before.at) - (after.ran - before.ran)
+        if abs(jumped) > CLOCK_DRIFTS:
+            yield f"the clock of {host} was set {'forward' if jumped > 0 else 'back'} by {abs(jumped):.1f} s meanwhile"
 
 
 class Witnesses:
@@ -96,7 +106,7 @@ class Witnesses:
                 ),
                 hosts=hosts,
                 rules={name: after - seen.rules_before.get(name, 0) for name, after in seen.rules_after.items()},
-                flaws=(*self.flaws, *self._blind(hosts)),
+                flaws=(*self.flaws, *self._blind(hosts), *jumps(seen)),
             )
 
     def _blind(self, hosts: Mapping[str, Look]) -> Iterator[str]:

@@ -20,6 +20,8 @@ LAST_PORT = 65535
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 SHORTEST = 0.01  # seconds, where something is to happen meanwhile
 LONGEST = 600.0  # seconds; no step of a scenario takes longer
+LONGEST_PATTERN = 1_000  # characters; RE2 is linear in its text, but not in what it compiles
+MOST_STEPS = 50  # actions, or diagnosis steps, in one list
 
 
 class Written(pydantic.BaseModel):
@@ -70,19 +72,25 @@ def duration(seconds: float) -> str:
 
 
 def _pattern(value: str) -> str:
-    options = re2.Options()
-    options.log_errors = False
+    if len(value) > LONGEST_PATTERN:
+        raise ValueError(f"is longer than {LONGEST_PATTERN} characters, and no pattern needs as much")
     try:
-        re2.compile(value, options)
+        _compiled(value)
     except re2.error as error:
         said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise ValueError(f"is no pattern that RE2 understands: {said}") from error
     return value
 
 
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile("(?m)" + pattern, options)
+
+
 def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern is found anywhere in a text, line by line for ^ and $."""
-    return re2.search("(?m)" + pattern, text) is not None
+    return _compiled(pattern).search(text) is not None
 
 
 def _target(value: str) -> str:
@@ -117,7 +125,7 @@ def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
             near = nearest(name, SYSCTLS)
             hint = f"did you mean {near[0]}?" if near else f"these may: {', '.join(sorted(SYSCTLS))}"
             raise ValueError(f"the sysctl {name} may not be set here; {hint}")
-        if not re.fullmatch(r"-?\d+( -?\d+)*", value):
+        if not re.fullmatch(r"-?\d{1,19}( -?\d{1,19}){0,3}", value, re.ASCII):
             raise ValueError(f"the sysctl {name} takes a number, not {value!r}")
     return sysctls
 
@@ -129,18 +137,29 @@ def _name(value: str) -> str:
 
 
 def _variable(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", value):
         raise ValueError("is no name of an environment variable")
     return value
 
 
-def _listener(value: str) -> str:
-    address, _, port = value.rpartition(":")
+def address(value: str) -> str:
+    """Return an IP address as it is usually written; raises ValueError for anything else.
+
+    A scope (`fe80::1%eth0`) may hold any character there is, and names an interface that no other host has.
+    """
     try:
-        plain = str(ipaddress.ip_address(address.strip("[]")))
+        return str(ipaddress.ip_address(value if "%" not in value else ""))
+    except ValueError:
+        raise ValueError("is no address, such as 198.19.0.1") from None
+
+
+def _listener(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    try:
+        plain = address(host.strip("[]"))
     except ValueError:
         plain = ""
-    if not plain or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT:
+    if not plain or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= LAST_PORT:
         raise ValueError("is no address and port, such as 0.0.0.0:8080")
     return f"{plain}:{int(port)}"
 
@@ -150,6 +169,12 @@ def _errno(value: str) -> str:
         near = nearest(value.upper(), errno.errorcode.values())
         hint = f"did you mean {' or '.join(near)}?" if near else "such as ECONNREFUSED, see errno(3)"
         raise ValueError(f"is no errno; {hint}")
+    return value
+
+
+def _on_one_line(value: str) -> str:
+    if "\n" in value:
+        raise ValueError("is more than one line")
     return value
 
 
@@ -195,6 +220,7 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m)$", "examples": ["300ms", "2s"]}),
 ]
 Time = Annotated[Duration, AfterValidator(_some_time)]  # in which something is to happen
+Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_on_one_line)]  # of a report's own
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, AfterValidator(_name)]
 Host = Annotated[str, AfterValidator(_host)]  # a service of the stack

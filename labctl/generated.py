@@ -12,6 +12,8 @@ import pydantic
 
 from labctl.documents import WORDS, quoted
 from labctl.errors import LabctlError, Mistake, Mistakes
+from labctl.places import leads_out
+from labctl.plainyaml import LINK
 
 MOST_BYTES = 4 << 20
 PLAIN = re.compile(r"[\w-]+", re.ASCII)  # a part of a path in the file that may stand as it is
@@ -47,6 +49,8 @@ def read(file: Path, model: type[M], todo: str) -> M | None:
     """
     if not file.exists():
         return None
+    if file.is_symlink() and leads_out(file, file.parent):
+        raise mistakes(file, todo, LINK)
     if not (file.is_file() or file.is_dir()):  # to open a pipe would be to wait for who writes to it
         raise mistakes(file, todo, "this is no file that could be read.")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any
 from labctl.model import Result
 
 KEPT = 50  # runs
+STAMPED = re.compile(r"\d{8}-\d{6}-\d+-(.+)")  # a run's folder, see `new_folder`: it ends in its scenario's name
 DOCKER = "docker"  # the engine is at work
 WAITING = "waiting"  # the scenario asks for it
 LABCTL = "labctl"  # everything else
@@ -89,7 +91,8 @@ def new_folder(runs: Path, scenario: str, *, since: float) -> Path:
     So those of one matrix stay until the next, however many they are. `since` is in seconds since 1970.
     """
     runs.mkdir(parents=True, exist_ok=True)
-    for old in sorted(runs.iterdir())[: -KEPT + 1]:
+    kept = sorted(old for old in runs.iterdir() if STAMPED.fullmatch(old.name))  # what else is there is not ours
+    for old in kept[: -KEPT + 1]:
         with suppress(OSError):  # another run, perhaps another labctl, makes room here too
             if old.stat().st_mtime < since:
                 shutil.rmtree(old, ignore_errors=True)

@@ -41,6 +41,17 @@ def installed(part: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / part
 
 
+def leads_out(file: Path, folder: Path) -> bool:
+    """Tell whether a file, its links followed, lies neither below a folder nor below the one that labctl is called in.
+
+    What is wrong with a file is told, and with it some of what it holds: somebody's repository may have a link to what
+    is none of its business. What is installed is trusted, however it was linked.
+    """
+    if any(file.absolute().is_relative_to(installed(part)) for part in ("scenarios", "compose")):
+        return False
+    return not any(file.resolve().is_relative_to(one.resolve()) for one in (folder, Path()))
+
+
 def images() -> dict[str, Path]:
     """Return the folders that labctl's own images are built from, by the names that stacks use."""
     folders = sorted(file.parent for file in (installed("compose") / "images").glob("*/Dockerfile"))

@@ -72,8 +72,7 @@ class Pod:
 
         The service's container is made meanwhile: only to start it takes a sandbox that runs.
         """
-        images = self._session.images
-        tools = images[self.settings.tools]
+        tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
         self._agent = self._attach_program(self._sandbox, "agent")
@@ -114,7 +113,9 @@ class Pod:
 
     def add_clients(self) -> None:
         """Put labctl's own clients beside a service that is somebody's program."""
-        container = self._create("clients", specs.CLIENTS)
+        if self.clients is not None:
+            self.clients.close()  # they do not end with the sandbox
+        container = self._create(specs.CLIENTS_ROLE, specs.CLIENTS)
         self.clients = self._attach_program(container, "clients")
         self._containers.start(container)
 
@@ -147,10 +148,8 @@ class Pod:
 
     def recreate(self, *, environment: Mapping[str, str], command: Command | None) -> None:
         """Make the service anew with these settings merged onto the stack's, never onto the last recreate's."""
-        merged = {**self.settings.environment, **environment}
-        changes: dict[str, Any] = {"environment": merged}
-        if command is not None:
-            changes["command"] = command
+        changes: dict[str, Any] = {} if command is None else {"command": command}
+        changes["environment"] = {**self.settings.environment, **environment}
         self._current = self.settings.model_copy(update=changes)
         self.begin_service()
 
@@ -232,8 +231,7 @@ class Pod:
 
     def lost(self) -> bool:
         """Tell whether the service has ended, and otherwise than well."""
-        end = self.exit()
-        return end is not None and end.code != 0
+        return (end := self.exit()) is not None and end.code != 0
 
     def log(self) -> str:
         """Return what the service printed since it was last made."""

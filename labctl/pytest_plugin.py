@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.catalogue import SUFFIXES, demand_one, is_stack
+from labctl.catalogue import SUFFIXES, beginning, demand_one, is_stack
 from labctl.errors import LabctlError, UnknownName
 
 if TYPE_CHECKING:
     from labctl.model import Result
+    from labctl.run import Options
     from labctl.scenario import Loaded
     from labctl.session import Session
 
@@ -41,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="CLIENT",
         help="let only this client try, in every scenario; may be given again",
+    )
+    group.addoption(
+        "--labctl-allow-image",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="let stacks use this image, too, which is not labctl's own; may be given again",
     )
     parser.addini(
         FOLDERS,
@@ -98,10 +106,7 @@ def _holds_scenarios(folder: Path) -> bool:
 
 def _keys(file: Path) -> set[str]:
     """Return what looks like a key at the top of a file; what cannot be read is told where the scenario is read."""
-    try:
-        return set(KEY.findall(file.read_text(errors="replace")))
-    except OSError:
-        return set()
+    return set(KEY.findall(beginning(file)))
 
 
 class ScenarioFile(pytest.File):
@@ -109,11 +114,13 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[ScenarioItem]:
         """Read the file; what is wrong with it is told in labctl's own words."""
+        from labctl.report.text import plain
+
         _declare_causes(self.config)
         try:
             loaded = self._load()
         except LabctlError as error:
-            raise self.CollectError(str(error)) from error
+            raise self.CollectError(plain(str(error))) from error
         yield ScenarioItem.from_parent(self, name=loaded.scenario.name, loaded=loaded)
 
     def _load(self) -> Loaded:
@@ -196,8 +203,10 @@ class Lab:
 
     def run(self, item: ScenarioItem) -> Result:
         """Run a scenario; raises LabctlError where no lab can be had, and skips those that come after that."""
-        from labctl.run import Options, run
+        from labctl import allowed
+        from labctl.run import run
 
+        allowed.demand([item.loaded], self._options.allow_images)
         if self._session is None:
             if self._broken:
                 pytest.skip(f"not run: {self._broken}")
@@ -206,22 +215,33 @@ class Lab:
             except LabctlError as error:
                 self._broken = error.what
                 raise
-        return run(item.loaded, self._session, Options(clients=tuple(self._config.option.labctl_client)))
+        return run(item.loaded, self._session, self._options)
+
+    @property
+    def _options(self) -> Options:
+        """How the command line has it."""
+        from labctl.run import Options
+
+        given = self._config.option
+        return Options(clients=tuple(given.labctl_client), allow_images=tuple(given.labctl_allow_image))
 
     def _begin(self, items: Iterable[pytest.Item]) -> Session:
         """Find the engine and build the images of all scenarios, telling of it on the terminal."""
+        from labctl import allowed
         from labctl.session import ready
 
         undo = ExitStack()
+        images = self._options.allow_images
 
         def end() -> None:
             with _undisturbed():
                 undo.close()
 
         self._config.add_cleanup(end)
-        chosen = [one.loaded for one in items if isinstance(one, ScenarioItem)]
+        found = [one.loaded for one in items if isinstance(one, ScenarioItem)]
+        chosen = [one for one in found if not allowed.refused_of(one, images)]  # the others are refused one by one
         with _seen(self._config):
-            return undo.enter_context(ready(chosen, signals=False))
+            return undo.enter_context(ready(chosen, images, signals=False))
 
 
 @contextmanager

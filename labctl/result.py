@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.errors import UnknownName, UsageError
+from labctl.journal import STAMPED
 from labctl.model import Result
 from labctl.places import RUNS
 
@@ -20,7 +21,6 @@ OPTIONAL = (COUNTERS, "environment.json", "journal.jsonl", "scenario.json", "sta
 PCAP = ".pcap"
 MORE = re.compile(r"[^/]+\.pcap|logs/[^/]+\.log")
 LAST = "last"
-STAMPED = re.compile(r"\d{8}-\d{6}-\d+-(.+)")  # a run's name ends in its scenario's, see `labctl.journal.new_folder`
 
 MOST_BYTES = 32 << 20  # a hundred times what a run of eleven clients writes
 MOST_VALUES = 300_000  # commas: pydantic keeps about a kilobyte for each value that is wrong
@@ -109,7 +109,8 @@ def read(file: Path) -> Result:
     Raises UsageError where it cannot be read, or is no result.
     """
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
     return parse(raw, str(file))

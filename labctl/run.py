@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import __version__, dossier, record
+from labctl import __version__, allowed, dossier, record
 from labctl.abilities import ABILITIES, TRIES, missing
 from labctl.deploy import deployed
 from labctl.errors import LabctlError, LabError, NoClient
@@ -35,7 +35,8 @@ class Options:
     """How to run: which clients (all where empty), where to keep the runs, who listens, how far to go, who looks in.
 
     `visit` is called with the lab as it stands at the end, before it is removed. Without `captures`, or `record`, the
-    kernels are not looked at, or the errors not compared with the scenario's record.
+    kernels are not looked at, or the errors not compared with the scenario's record. `allow_images` are the images that
+    stacks may use besides labctl's own: names, or patterns as the shell has them.
     """
 
     clients: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Options:
     visit: Visit | None = None
     captures: Limits | None = EVERYTHING
     record: bool = True
+    allow_images: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -61,8 +63,10 @@ class Account:
 def run(loaded: Loaded, session: Session, options: Options = Options()) -> Result:
     """Run a scenario once and return what it came to; nothing of it is left.
 
-    Raises Interrupted and KeyboardInterrupt; every other breakage of the lab is an inconclusive result.
+    Raises Interrupted and KeyboardInterrupt, and UsageError where its stack uses an image that is not allowed; every
+    other breakage of the lab is an inconclusive result.
     """
+    allowed.demand([loaded], options.allow_images)
     scenario = loaded.scenario
     journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
     account = Account()

@@ -19,7 +19,7 @@ from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
 from labctl.documents import Document
-from labctl.errors import Mistakes, UnknownName, nearest
+from labctl.errors import Mistakes, UsageError, nearest
 from labctl.expect import Expect
 from labctl.fields import (
     HOSTS,
@@ -27,6 +27,7 @@ from labctl.fields import (
     Environment,
     ExitCode,
     Host,
+    Line,
     Name,
     Pattern,
     TargetURL,
@@ -79,6 +80,7 @@ else:
     ]
 
 
+Actions = tuple[AnyAction, ...]
 KnownCause = Annotated[str, known("cause", CAUSES)]
 KnownAbility = Annotated[str, known("ability", ABILITIES)]
 
@@ -143,8 +145,8 @@ class Recover(Written):
 class Trap(Written):
     """A remedy that people copy, which mends the failure and does harm: why, what to do instead is the fix."""
 
-    remedy: str = Field(min_length=1, max_length=120)
-    do: tuple[AnyAction, ...]
+    remedy: Line
+    do: Actions
     harm: str = Field(min_length=1)
 
 
@@ -152,15 +154,15 @@ class Scenario(Written):
     """One claim about the world."""
 
     name: Name
-    title: str = Field(min_length=1, max_length=120)
+    title: Line
     cause: KnownCause
     stack: str
     client: Client
-    trigger: tuple[AnyAction, ...] = ()
-    fault: tuple[AnyAction, ...]
+    trigger: Actions = ()
+    fault: Actions
     expect: Expect
     diagnose: tuple[DiagnosisStep, ...] = ()
-    fix: tuple[AnyAction, ...]
+    fix: Actions
     traps: tuple[Trap, ...] = ()
     recover: Recover = Field(default_factory=Recover)
     requires: tuple[KnownAbility, ...] = ()
@@ -246,7 +248,7 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
         return None, None
     try:
         found = stack.find(name, file.parent)
-    except UnknownName as error:
+    except UsageError as error:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")
     return found, stack.parse(documents.read(found), override if isinstance(override, dict) else None, document)

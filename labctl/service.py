@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import compose
-from labctl.fields import Command, Environment, Name, Sysctls, Time, Written, one_of
+from labctl.fields import LONGEST, Command, Environment, Name, Sysctls, Time, Written, address, one_of
 from labctl.places import OWN_IMAGE, images, with_agent
+
+IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", re.ASCII)
+LONGEST_IMAGE = 255  # characters of its name
+LONGEST_PATH = 255
+MOST_FILES = 1 << 20  # fs.nr_open, see proc(5)
+OF_THE_KERNEL = ("proc", "sys", "dev")
+Few = pydantic.Field(max_length=32)
 
 
 def _image(name: str) -> str:
     if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-"):
         return one_of("image of labctl's", name, images())
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", name):
+    if len(name) > LONGEST_IMAGE or not IMAGE.fullmatch(name):
         raise ValueError("is no image's name, such as registry/name:tag, in lower case")
     return name
 
@@ -31,7 +37,7 @@ def _bytes(value: Any) -> int:
     units = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
     text = str(value).strip().lower().removesuffix("b") or "?"
     number, unit = (text[:-1], text[-1]) if text[-1] in units else (text, "b")
-    if not number.isdigit():
+    if not re.fullmatch(r"\d{1,12}", number, re.ASCII):
         raise ValueError("is no size; write a number and k, m or g, such as 64m")
     size = int(number) * units[unit]
     if not 8 << 20 <= size <= 4 << 30:
@@ -50,11 +56,26 @@ def _extra_hosts(value: Any) -> Any:
     return value
 
 
-def _address(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError("is no address, such as 198.19.0.1") from None
+def _host_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", name):
+        raise ValueError("is no host's name")
+    return name
+
+
+def _user(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]{0,31}(:\w[\w.-]{0,31})?", name, re.ASCII):
+        raise ValueError("is no user, such as 1000, nobody or 1000:1000")
+    return name
+
+
+def _inside(path: str) -> str:
+    """Take a path of the container's own: an engine reads options behind a colon, and the kernel's are no files."""
+    parts = path.split("/")
+    if len(path) > LONGEST_PATH or parts[0] or not any(parts) or {".", ".."} & {*parts} or re.search("[:,\n]", path):
+        raise ValueError("is no path inside a container, such as /var/lib/app: it has no `..`, no colon and no options")
+    if next(filter(None, parts)) in OF_THE_KERNEL:
+        raise ValueError("is the kernel's own, and no place for files")
+    return path
 
 
 def _configs(value: Any) -> Any:
@@ -62,7 +83,9 @@ def _configs(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     entries = [{"source": one} if isinstance(one, str) else one for one in value]
-    if not all(isinstance(one, dict) and set(one) <= {"source", "target"} and "source" in one for one in entries):
+    if not all(isinstance(one, dict) and isinstance(one.get("source"), str) for one in entries) or any(
+        set(one) - {"source", "target"} for one in entries
+    ):
         raise ValueError("is a list of names, or of `source` and `target`")
     return {one["source"]: one.get("target", f"/{one['source']}") for one in entries}
 
@@ -77,24 +100,41 @@ def _volumes(value: Any) -> Any:
     return dict(one.split(":", 1) for one in value)
 
 
+def _variables(value: Any) -> Any:
+    """Read Compose's list form; `- KEY` alone would be filled from the environment, and is refused."""
+    mapping = compose.as_mapping(value)
+    if isinstance(mapping, list):
+        raise ValueError(  # noqa: TRY004 - pydantic's own kind
+            "is a mapping of names to values, or a list of KEY=value: a lab takes no value from outside"
+        )
+    return mapping
+
+
 def by_name(value: Any) -> Any:
     """Read `- name` and `name:` with nothing after it as a name with an empty entry."""
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name: {} for name in value}
     return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
 
 
-Variables = Annotated[Environment, BeforeValidator(compose.as_mapping)]
-Address = Annotated[str, AfterValidator(_address)]
-Inside = Annotated[str, pydantic.StringConstraints(pattern=r"^/[^:\x00]*$")]  # an absolute path in a container
+Variables = Annotated[Environment, BeforeValidator(_variables)]
+Address = Annotated[str, AfterValidator(address)]
+Inside = Annotated[str, AfterValidator(_inside)]  # an absolute path in a container
+HostName = Annotated[str, AfterValidator(_host_name)]
 Size = Annotated[int, BeforeValidator(_bytes)]
 
 
 class Ulimit(Written):
     """A resource limit (getrlimit(2))."""
 
-    soft: int = Field(ge=0)
-    hard: int = Field(ge=0)
+    soft: int = Field(ge=0, le=MOST_FILES)
+    hard: int = Field(ge=0, le=MOST_FILES)
+
+    @pydantic.model_validator(mode="after")
+    def _soft_is_less(self) -> Self:
+        if self.soft > self.hard:
+            raise ValueError("the soft limit is above the hard one")
+        return self
 
 
 class Attachment(Written):
@@ -110,6 +150,12 @@ class HealthCheck(Written):
     interval: Time = 1.0
     timeout: Time = 2.0
     retries: int = Field(default=10, ge=1, le=100)
+
+    @pydantic.model_validator(mode="after")
+    def _comes_to_an_end(self) -> Self:
+        if (self.interval + self.timeout) * self.retries > LONGEST:
+            raise ValueError(f"(interval + timeout) x retries is longer than {LONGEST:g}s, the longest that is waited")
+        return self
 
 
 class Dependency(Written):
@@ -132,22 +178,19 @@ class Service(Written):
     command: Command | None = None
     entrypoint: Command | None = None
     environment: Variables = Field(default_factory=dict)
-    user: str | None = None
+    user: Annotated[str, AfterValidator(_user)] | None = None
     networks: Annotated[dict[Name, Attachment], BeforeValidator(by_name)] = Field(
         default_factory=lambda: {"default": Attachment()}
     )
-    depends_on: Annotated[
-        dict[Name, Dependency],
-        BeforeValidator(lambda value: {name: {} for name in value} if isinstance(value, list) else value),
-    ] = Field(default_factory=dict)
+    depends_on: Annotated[dict[Name, Dependency], BeforeValidator(by_name)] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
-    configs: Annotated[dict[Name, Inside], BeforeValidator(_configs)] = Field(default_factory=dict)
-    volumes: Annotated[dict[Name, Inside], BeforeValidator(_volumes)] = Field(default_factory=dict)
-    tmpfs: Annotated[tuple[Inside, ...], BeforeValidator(lambda one: [one] if isinstance(one, str) else one)] = ()
+    configs: Annotated[dict[Name, Inside], Few, BeforeValidator(_configs)] = Field(default_factory=dict)
+    volumes: Annotated[dict[Name, Inside], Few, BeforeValidator(_volumes)] = Field(default_factory=dict)
+    tmpfs: Annotated[tuple[Inside, ...], Few, BeforeValidator(lambda one: [one] if isinstance(one, str) else one)] = ()
     sysctls: Annotated[Sysctls, BeforeValidator(compose.as_mapping)] = Field(default_factory=dict)
     ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
     mem_limit: Size | None = None
-    extra_hosts: Annotated[dict[str, Address], BeforeValidator(_extra_hosts)] = Field(default_factory=dict)
+    extra_hosts: Annotated[dict[HostName, Address], Few, BeforeValidator(_extra_hosts)] = Field(default_factory=dict)
     beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
 
     @property

@@ -9,16 +9,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl import image
+from labctl import allowed, image
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Exits
+from labctl.errors import EngineError, EngineUnavailable
 from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
 from labctl.progress import timed
 from labctl.scenario import Loaded
 from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.watchdog import Watchdog
+
+LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,13 @@ class Session:
 
 
 @contextmanager
-def ready(chosen: Sequence[Loaded], *, signals: bool = True) -> Iterator[Session]:
+def ready(chosen: Sequence[Loaded], allow_images: Sequence[str] = (), *, signals: bool = True) -> Iterator[Session]:
     """Find the engine, see that every image is there that these scenarios need, and begin a session.
 
-    Progress goes to standard error. Raises EngineUnavailable and HostError.
+    Progress goes to standard error. Raises UsageError where a stack uses an image that is not allowed, before anything
+    else is done; EngineUnavailable and HostError.
     """
+    allowed.demand(chosen, allow_images)
     connection = connect()
     wanted = {name for one in chosen for name in one.stack.own_images()}
     built = image.ensure(connection, OWN_IMAGE, *sorted(wanted - {OWN_IMAGE}), progress=timed())
@@ -70,7 +75,7 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
     with ExitStack() as undo:
         if signals:
             undo.enter_context(stoppable(lambda: look(containers, label)))
-        watchdog = undo.enter_context(Watchdog(label))
+        watchdog = undo.enter_context(Watchdog(label, connection.candidate))
         exits = Exits(connection, label)
         undo.callback(exits.close)
         undo.callback(_remove, containers, label, watchdog)
@@ -78,6 +83,16 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
 
 
 def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:
-    """Remove everything; only where that went to its end is the watchdog told that it has nothing to do."""
-    if not sweep(containers, label):
-        watchdog.dismiss()
+    """Remove everything; only where that went to its end is the watchdog told that it has nothing to do.
+
+    Raises EngineError where something stays, or where the engine does not come back.
+    """
+    try:
+        left = sweep(containers, label, patient=True)
+    except EngineError as error:
+        raise EngineUnavailable(
+            f"{error.what} So what was made is still there.", means=error.means, todo=LEFT
+        ) from error
+    if left:
+        raise EngineError(f"the engine did not remove {left}.", todo=LEFT)
+    watchdog.dismiss()

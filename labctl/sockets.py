@@ -1,8 +1,8 @@
 """TCP sockets, as the kernel itself tells of them by inet_diag (sock_diag(7)): asked inside a host, read here.
 
 An agent only carries questions and answers, in base64, to its kernel and back; pyroute2 reads the answers. The question
-is the older of the two that there are, TCPDIAG_GETSOCK (include/uapi/linux/inet_diag.h): it alone asks for IPv4 and IPv6
-at once, and so lets the kernel walk its table once (net/ipv4/inet_diag.c, inet_diag_dump_compat).
+is the older of the two that there are, TCPDIAG_GETSOCK (include/uapi/linux/inet_diag.h): it alone asks for IPv4 and
+IPv6 at once, and so lets the kernel walk its table once (net/ipv4/inet_diag.c, inet_diag_dump_compat).
 """
 
 from __future__ import annotations

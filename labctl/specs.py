@@ -15,6 +15,10 @@ from labctl.sweep import ROLE, SANDBOX
 
 TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
 CAPABILITIES = ("NET_ADMIN", "NET_RAW")
+ROOTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE")
+"""What other people's images keep of Docker's capabilities, where they run as root: enough to prepare their files, to
+become another user and to take a port below 1024. Not KILL, NET_RAW, MKNOD, SETPCAP and the rest: capabilities(7)."""
+CLIENTS_ROLE = "clients"
 CLIENTS = Service(image=OWN_IMAGE, command=["clients"])
 """labctl's own clients, beside a service that is somebody's program."""
 
@@ -57,7 +61,10 @@ def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Pla
 def service(
     name: str, role: str, settings: Service, place: Place, sandbox: str, own_images: Mapping[str, str]
 ) -> ContainerSpec:
-    """Return a container that runs a service in the namespaces of a sandbox."""
+    """Return a container that runs a service in the namespaces of a sandbox.
+
+    Clients beside somebody's program have processes of their own, which that program can neither see nor touch.
+    """
     own = own_images.get(settings.image)
     return ContainerSpec(
         name=name,
@@ -68,7 +75,8 @@ def service(
         environment=settings.environment | _only(place) if settings.runs_clients else settings.environment,
         user=settings.user,
         joins=sandbox,
-        drop_all=own is not None,
+        apart=role == CLIENTS_ROLE,
+        capabilities=() if own else ROOTS,
         ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
         memory=settings.mem_limit,
         tmpfs=settings.tmpfs,

@@ -15,10 +15,10 @@ from pydantic import BeforeValidator, Field
 from labctl import compose, documents
 from labctl.catalogue import is_stack
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName, meant
+from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
 from labctl.fields import Name, Written
-from labctl.places import images, installed
-from labctl.service import Service, by_name
+from labctl.places import images, installed, leads_out
+from labctl.service import Few, Service, by_name
 
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
@@ -37,7 +37,7 @@ class Config(Written):
 
 
 class Volume(Written):
-    """A volume that lives as long as the lab."""
+    """A volume that lives as long as the lab; what Compose would let it be besides is refused in `labctl.compose`."""
 
 
 class Stack(Written):
@@ -48,13 +48,17 @@ class Stack(Written):
     networks: Annotated[dict[Name, Network], BeforeValidator(by_name)] = Field(
         default_factory=lambda: {"default": Network()}
     )
-    configs: dict[Name, Config] = Field(default_factory=dict)
-    volumes: Annotated[dict[Name, Volume], BeforeValidator(by_name)] = Field(default_factory=dict)
+    configs: Annotated[dict[Name, Config], Few] = Field(default_factory=dict)
+    volumes: Annotated[dict[Name, Volume], Few, BeforeValidator(by_name)] = Field(default_factory=dict)
 
     def own_images(self) -> set[str]:
         """Return which of labctl's own images it needs."""
         named = {name for one in self.services.values() for name in (one.image, one.tools)}
         return {name for name in images() if name in named}
+
+    def others_images(self) -> set[str]:
+        """Return which images it needs that are not labctl's own."""
+        return {one.image for one in self.services.values()} - self.own_images()
 
     def host_with(self, tools: str) -> str | None:
         """Return a host whose sandbox runs this image, or None."""
@@ -90,17 +94,28 @@ class Stack(Written):
 def find(written: str, beside: Path) -> Path:
     """Return the file that a scenario's `stack:` names: relative to the scenario, or one of the installed stacks.
 
-    Raises UnknownName with the nearest stacks there are.
+    Raises UnknownName with the nearest stacks there are, and UsageError where it is neither below the scenario's folder
+    nor below the one that labctl is called in: what is wrong with a file is told, and so is some of what it holds.
     """
     if "/" in written or written.endswith((".yaml", ".yml")):
         path = beside / written
-        if path.is_file():
+        if leads_out(path, beside):
+            what = f"{written!r} leads out of the scenario's folder, and out of the one that labctl is called in."
+            raise UsageError(what, todo="Put the stack beside the scenario.")
+        if _is_file(path):
             return path
         raise UnknownName("stack file", written, (f"./{p.name}" for p in beside.glob("*.y*ml") if is_stack(p)))
     path = installed("compose") / f"{written}.yaml"
-    if not path.is_file():
+    if not _is_file(path):
         raise UnknownName("stack", written, (p.stem for p in installed("compose").glob("*.yaml")))
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def parse(document: Document, override: Any, scenario: Document) -> Stack:
@@ -109,11 +124,13 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     Raises Mistakes, each at its place in the file where it was written.
     """
     compose.check(document, document.value, ())
+    _demand_room(document)
     written = document.value.get("services") if isinstance(document.value, dict) else None
     stack_services = written if isinstance(written, dict) else {}
     if override is not None:
         compose.check(scenario, override, ("override",))
         document = document.overlaid(scenario, ("override",), compose.merge(document.value, override))
+    _demand_room(document)
     merged = dataclasses.replace(document, value=compose.unescaped(document.value))
     problems = list(_strangers(document, stack_services, override))
     if problems:
@@ -123,6 +140,14 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     if problems:
         raise Mistakes(problems)
     return stack
+
+
+def _demand_room(document: Document) -> None:
+    """See that a stack is no larger than a lab, before anything is said of each of its hosts. Raises Mistakes."""
+    services = document.value.get("services") if isinstance(document.value, dict) else None
+    if isinstance(services, dict) and len(services) > MOST_HOSTS:
+        wrong = f"there are {len(services)} hosts, and a lab's network has room for {MOST_HOSTS}."
+        raise Mistakes([document.mistake(("services",), wrong)])
 
 
 def _strangers(document: Document, services: Collection[str], override: Any) -> Iterator[Mistake]:
@@ -160,9 +185,6 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
 
 def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:
     """Yield what no single service can see, in a stack whose names all stand for something."""
-    if len(stack.services) > MOST_HOSTS:
-        wrong = f"there are {len(stack.services)} hosts, and a lab's network has room for {MOST_HOSTS}."
-        yield document.mistake(("services",), wrong)
     try:
         stack.hosts_in_order()
     except ValueError as error:

@@ -18,6 +18,7 @@ SCENARIO = "labctl.scenario"
 ROLE = "labctl.role"
 STARTED = "labctl.started"
 YOUNG = 30.0  # seconds
+BETWEEN = 0.2  # seconds between two looks where there is nothing to do
 ALIVE = ("running", "restarting", "paused")
 SANDBOX = "sandbox"  # a ROLE; a run lives while one of its sandboxes runs
 
@@ -46,25 +47,34 @@ def look(containers: Containers, label: str) -> Leftovers:
     )
 
 
-def sweep(containers: Containers, label: str, *, seconds: float = 10, empty_looks: int = 1) -> Leftovers:
+def sweep(
+    containers: Containers, label: str, *, seconds: float = 10, empty_looks: int = 1, patient: bool = False
+) -> Leftovers:
     """Remove what carries a label until `empty_looks` looks in a row find nothing; return what is still there.
 
-    More than one look is for a labctl that was killed: the engine may still carry out its last request.
+    More than one look is for a labctl that was killed: the engine may still carry out its last request. Where this is
+    `patient`, an engine that does not answer may come back meanwhile. Raises EngineError where it does not answer.
     """
     deadline = time.monotonic() + seconds
     seen_empty = 0
-    left = look(containers, label)
-    while time.monotonic() < deadline:
+    while True:
+        try:
+            left = look(containers, label)
+        except EngineError:
+            if not patient or time.monotonic() > deadline:
+                raise
+            time.sleep(BETWEEN)
+            continue
+        if time.monotonic() > deadline:
+            return left
         if left:
             seen_empty = 0
             _remove(containers, left)
-        else:
-            seen_empty += 1
-            if seen_empty >= empty_looks:
-                break
-            time.sleep(0.2)
-        left = look(containers, label)
-    return left
+            continue
+        seen_empty += 1
+        if seen_empty >= empty_looks:
+            return left
+        time.sleep(BETWEEN)
 
 
 def _remove(containers: Containers, left: Leftovers) -> None:
@@ -100,7 +110,7 @@ def _there_and_living(containers: Containers) -> tuple[set[str], set[str]]:
     there = containers.labelled(SESSION)
     left = [*there, *containers.labelled_networks(SESSION), *containers.labelled_volumes(SESSION)]
     running = [one for one in there if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ALIVE]
-    young = [one for one in left if time.time() - float(one["Labels"].get(STARTED, 0)) < YOUNG]
+    young = [one for one in left if abs(time.time() - float(one["Labels"].get(STARTED, 0))) < YOUNG]  # clocks are set
     return _sessions(left), _sessions(running) | _sessions(young)
 
 

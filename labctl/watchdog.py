@@ -10,10 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from labctl.places import PACKAGE
+
+if TYPE_CHECKING:
+    from labctl.engine.connection import Candidate
 
 DONE = b"done"
 PROGRAM = """
@@ -29,14 +33,15 @@ SECONDS = 60.0
 
 
 class Watchdog:
-    """labctl's end of the pipe."""
+    """labctl's end of the pipe; `engine` is where it will remove what carries the label."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, engine: Candidate) -> None:
         self._dismissed = False
         reading, self._writing = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", PROGRAM, str(PACKAGE.parent), label],
+                env={**os.environ, "DOCKER_HOST": engine.address} if engine.local else None,  # that one, and no other
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -69,8 +74,18 @@ def main(label: str) -> None:
         told += chunk
     if told == DONE:
         return
-    from labctl.engine.connection import connect
+    from labctl.engine.connection import Connection, connect
     from labctl.engine.containers import Containers
+    from labctl.errors import EngineUnavailable
     from labctl.sweep import sweep
+    from labctl.waiting import poll
 
-    sweep(Containers(connect()), label, seconds=SECONDS, empty_looks=EMPTY_LOOKS)
+    found: list[Connection] = []
+
+    def answers() -> bool:
+        with suppress(EngineUnavailable):
+            found.append(connect())
+        return bool(found)
+
+    poll(answers, SECONDS, "the engine to come back", every=1.0)
+    sweep(Containers(found[0]), label, seconds=SECONDS, empty_looks=EMPTY_LOOKS, patient=True)

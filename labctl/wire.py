@@ -88,7 +88,7 @@ class Program:
                 answer.set_exception(refused)
             else:
                 answer.set_result(reply["ok"])
-        except (ValueError, KeyError, TypeError, InvalidStateError):
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidStateError):
             self._printed = (self._printed + line.decode(errors="replace"))[-KEPT_OUTPUT:]
             self._lose("it sent something that is no reply")
 

@@ -41,9 +41,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One look: when, by the host's clock in seconds since 1970, and what its kernel said."""
+    """One look: when, in seconds since 1970 and by a clock that cannot be set, and what the host's kernel said."""
 
     at: float
+    ran: float
     counters: Mapping[str, int]
     sockets: str | None = field(repr=False)  # as sock_diag(7) tells of them
 
@@ -94,7 +95,7 @@ class Witness:
         told = agent.ask("look", ANSWERS, question=sockets.question() if at_sockets else None, last=last)
         if told["captured"] is not None:
             self._take(told["captured"])
-        return Glance(told["at"], counters.read(told["counters"]), told["sockets"])
+        return Glance(told["at"], told["ran"], counters.read(told["counters"]), told["sockets"])
 
     def _take(self, captured: Mapping[str, Any]) -> None:
         self._pcap += base64.b64decode(captured["records"])

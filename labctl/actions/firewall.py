@@ -16,6 +16,7 @@ from labctl.actions import Action, Proof, RuleCounter, Step, shell, tool
 from labctl.fields import Host
 
 RULE = re.compile(r"(ip|ip6|inet) [a-z]\w* (input|output|forward) [^\n;]+")
+OF_THE_PROGRAM = re.compile(r"-M|--mo(d(p\w*)?)?(=|$)|-[ADICRLSFZNXPEt]$")  # such as --modprobe, or another command
 COUNTED = re.compile(r"(.*) -c (\d+) \d+(.*)")  # the last of them: a comment, which may say the same, stands before
 VERDICT = re.compile(r"\b(accept|drop|reject|return|queue|jump|goto)\b")
 
@@ -37,6 +38,8 @@ class Iptables(Action, key="iptables"):
         _, chain, specification = self._parts()
         if not specification or chain.startswith("-") or chain == "iptables":
             raise ValueError("a rule is a chain and a match or target, such as INPUT -p tcp --dport 8080 -j DROP")
+        if options := [word for word in specification if OF_THE_PROGRAM.match(word)]:
+            raise ValueError(f"{options[0]!r} is no part of a rule, but an option of iptables itself")
         return self
 
     def _parts(self) -> tuple[list[str], str, list[str]]:

@@ -94,7 +94,12 @@ class Route(Action, key="route"):
             words = shlex.split(written[0])
         except ValueError as error:
             raise ValueError(f"the route cannot be split into words: {error}") from error
-        if not words or words[0] in ("add", "del", "delete", "replace", "ip", "route") or words[-1] in ROUTE_TYPES:
+        if (
+            not words
+            or words[0][:1] in ("", "-")
+            or words[0] in ("add", "del", "delete", "replace", "ip", "route")
+            or words[-1] in ROUTE_TYPES
+        ):
             raise ValueError("a route is written without `ip route add`, such as blackhole ${address.server}")
         return self
 

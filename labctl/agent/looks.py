@@ -42,6 +42,7 @@ class Looks:
                 self._capture.close()
         return {
             "at": time.time(),
+            "ran": time.monotonic(),
             "counters": [_text(file) for file in COUNTERS],
             "captured": captured,
             "sockets": None if question is None else answer(question),

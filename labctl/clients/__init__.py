@@ -24,6 +24,7 @@ PARTS = {"outcomes"}  # files of this folder that are no client
 PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
 ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
 DEFAULT_PORTS = {"http": 80}
+HOST = re.compile(r"[\w.:${}][\w.:${}-]*")  # a name, an address or a placeholder; with a hyphen in front, an option
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
 
@@ -42,14 +43,18 @@ class Target(NamedTuple):
 
         Raises ValueError, with a sentence, where it is neither.
         """
+        if re.search(r"[\s\x00-\x1f\x7f]", url):  # urlsplit would take them out
+            raise ValueError("has a blank or a control character in it")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "tcp"):
             raise ValueError("begins with neither http:// nor tcp://")
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-        if not parts.hostname or port is None:
+        if "@" in parts.netloc:
+            raise ValueError("has a user in it; what is tried is shown, and nothing secret belongs there")
+        port = DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+        if not parts.hostname or not port:
             raise ValueError(f"names no {'host' if not parts.hostname else 'port'}")
-        if re.search(r"\s", url):
-            raise ValueError("has a blank in it")
+        if not HOST.fullmatch(parts.hostname):
+            raise ValueError("names a host with a character that no name or address has")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(url, parts.scheme, parts.hostname, port, path)
 

@@ -9,6 +9,7 @@ the clients, and those that are broken. With `--list` it is the only one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -174,6 +175,9 @@ def _kill(pid: int) -> None:
     except ProcessLookupError:  # killed before it had its own group, or already gone
         os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):  # where this is PID 1, the programs that it ran are its children now
+        while True:
+            os.waitpid(-pid, 0)
 
 
 def _write_all(writing: int, report: bytes) -> None:

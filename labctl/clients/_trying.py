@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
+import selectors
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged, judge
+
+MOST_PRINTED = 1 << 16  # bytes of each stream of a command, and characters of a traceback, that are kept
+MOST_WORDS = 1 << 12  # characters of one message
+CUT = " … [cut by labctl]"
 
 
 def with_retries(
@@ -29,7 +35,21 @@ def with_retries(
             stop=tenacity.stop_after_delay(retry["for"]),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
         )(attempt, client, target, timeout)
-    return {**report, "seconds": time.monotonic() - began}
+    return {**_within_bounds(report), "seconds": time.monotonic() - began}
+
+
+def _within_bounds(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report whose texts are not longer than anybody reads: some quote all that a server sent."""
+    cut = {name: _cut(report[name], most) for name, most in _BOUNDS.items() if name in report}
+    chain = [{**link, "message": _cut(link["message"], MOST_WORDS)} for link in report.get("chain", ())]
+    return {**report, **cut, **({"chain": chain} if chain else {})}
+
+
+_BOUNDS = {"says": MOST_WORDS, "details": MOST_PRINTED}
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - len(CUT)] + CUT
 
 
 def attempt(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
@@ -45,15 +65,33 @@ def attempt(client: ModuleType, target: Target, timeout: float) -> dict[str, Any
 
 
 def _command(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
-    ran = subprocess.run(
-        client.command(target, timeout), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    told = client.read(ran.returncode, ran.stdout, ran.stderr)
+    exit_code, stdout, stderr = _ran(client.command(target, timeout))
+    told = client.read(exit_code, stdout, stderr)
     number = told.pop("number")
     return {
         **told,
         "errno": errno.errorcode[number] if number else None,
         "errno_number": number,
-        "exit_code": ran.returncode,
-        "details": ran.stdout + ran.stderr,
+        "exit_code": exit_code,
+        "details": stdout + stderr,
     }
+
+
+def _ran(argv: Sequence[str]) -> tuple[int, str, str]:
+    """Run a command; return its exit code, and the beginning of what it printed to each stream, the rest dropped."""
+    with (
+        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program,
+        selectors.DefaultSelector() as open_ones,
+    ):
+        printed = {stream: bytearray() for stream in (program.stdout, program.stderr) if stream is not None}
+        for stream in printed:
+            open_ones.register(stream, selectors.EVENT_READ)
+        while open_ones.get_map():
+            for key, _ in open_ones.select():
+                chunk = os.read(key.fd, 1 << 16)
+                kept = printed[key.fileobj]  # type: ignore[index]  # which are the streams
+                kept += chunk[: MOST_PRINTED - len(kept)]
+                if not chunk:
+                    open_ones.unregister(key.fileobj)
+    stdout, stderr = (bytes(kept).decode(errors="replace") for kept in printed.values())
+    return program.returncode, stdout, stderr

@@ -35,7 +35,7 @@ def version() -> str:
 def command(target: Target, timeout: float) -> list[str]:
     """Return the command line; curl's own clock is for the whole transfer, so reading gets the time once more."""
     limits = ["--connect-timeout", f"{timeout:g}", "--max-time", f"{2 * timeout:g}"]
-    return ["curl", "-sSvf", "-o", "/dev/null", *limits, "-w", "connected after %{time_connect} s\n", target.url]
+    return ["curl", "-gsSvf", "-o", "/dev/null", *limits, "-w", "connected after %{time_connect} s\n", target.url]
 
 
 def read(exit_code: int, stdout: str, stderr: str) -> dict[str, Any]:

@@ -29,6 +29,14 @@ only_clients = click.option(
     help="Only this client; may be given again.",
 )
 
+allow_image = click.option(
+    "--allow-image",
+    "images",
+    multiple=True,
+    metavar="PATTERN",
+    help="Let stacks use this image, too, which is not labctl's own: a name, or one with * in it; may be given again.",
+)
+
 
 def agreed(question: str) -> bool:
     """Ask where a person can answer; elsewhere the call itself is the answer, and LABCTL_ENGINE=never says no."""

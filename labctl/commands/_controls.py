@@ -33,6 +33,7 @@ def controlled(
     chosen: Sequence[Loaded],
     session: Session,
     clients: tuple[str, ...],
+    images: tuple[str, ...] = (),
     *,
     jobs: int,
     choice: Choice | None = None,
@@ -49,7 +50,7 @@ def controlled(
 
     catalogue = _catalogue(chosen)
     choice = choice or controls.Choice()
-    arms = controls.arms(chosen, catalogue, Options(clients=clients), choice)
+    arms = controls.arms(chosen, catalogue, Options(clients=clients, allow_images=images), choice)
     out.print(f"\ncontrols: {len(arms)} runs", soft_wrap=True)
     results = matrix([arm.planned for arm in arms], session, jobs=jobs, fail_fast=False, watcher=Arms(out, arms, jobs))
     ended = [(arm, result) for arm, result in zip(arms, results, strict=True) if result is not None]
@@ -62,13 +63,19 @@ def controlled(
 
 
 def controlled_too(
-    code: int, out: Console, chosen: Sequence[Loaded], clients: tuple[str, ...], *, jobs: int = 2
+    code: int,
+    out: Console,
+    chosen: Sequence[Loaded],
+    clients: tuple[str, ...],
+    images: tuple[str, ...] = (),
+    *,
+    jobs: int = 2,
 ) -> int:
     """Run the controls of scenarios that have run; return the exit code of both, the one of the runs being given."""
     from labctl.session import ready
 
-    with ready(chosen) as session:
-        codes = (code, controlled(out, chosen, session, clients, jobs=jobs).exit_code)
+    with ready(chosen, images) as session:
+        codes = (code, controlled(out, chosen, session, clients, images, jobs=jobs).exit_code)
     return next((one for one in (Verdict.FAILED.exit_code, Verdict.INCONCLUSIVE.exit_code) if one in codes), os.EX_OK)
 
 

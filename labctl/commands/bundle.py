@@ -72,7 +72,7 @@ def make(run: str, output: Path | None, *, force: bool) -> int:
     Exit 1 where `verify` would find something wrong with it, as with a run whose files were changed since.
     """
     from labctl import bundle
-    from labctl.report.bundled import one_line
+    from labctl.report.text import one_line
 
     folder = bundle.find_run(run)
     file = output or Path(f"{folder.resolve().name}{bundle.SUFFIX}")
@@ -129,8 +129,7 @@ def show(file: Path, name: str | None) -> int:
 
 def _print(contents: Contents, name: str) -> None:
     """Write one file of a bundle to standard output: a capture as it is, all else as text."""
-    from labctl.report.bundled import one_line
-    from labctl.report.text import plain
+    from labctl.report.text import one_line, plain
     from labctl.result import PCAP
 
     if name not in contents.members:
@@ -146,7 +145,7 @@ def _print(contents: Contents, name: str) -> None:
 
 
 def _complain(file: Path, problems: tuple[str, ...]) -> int:
-    from labctl.report.bundled import one_line
+    from labctl.report.text import one_line
 
     for problem in problems:
         click.echo(one_line(f"{file}: {problem}"), err=True)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, loaded_scenarios, only_clients
+from labctl.commands._common import allow_image, console, loaded_scenarios, only_clients
 from labctl.commands._controls import controlled
 
 
@@ -36,6 +36,7 @@ class Share(click.ParamType["tuple[int, int]"]):
 )
 @click.option("--write", is_flag=True, help="Write what was seen to controls.json, next to the scenarios.")
 @only_clients
+@allow_image
 def command(
     names: tuple[str, ...],
     jobs: int,
@@ -44,6 +45,7 @@ def command(
     share: tuple[int, int],
     write: bool,
     clients: tuple[str, ...],
+    images: tuple[str, ...],
 ) -> int:
     """Run scenarios with one thing changed: no fault, the fix of another, a trap in place of the fix.
 
@@ -55,5 +57,5 @@ def command(
 
     chosen = loaded_scenarios(names or sorted(catalogue.own()), clients, recorded=False)
     choice = Choice(None if everything else DRAWN, seed, *share)
-    with ready(chosen) as session:
-        return controlled(console(), chosen, session, clients, jobs=jobs, choice=choice, write=write).exit_code
+    with ready(chosen, images) as session:
+        return controlled(console(), chosen, session, clients, images, jobs=jobs, choice=choice, write=write).exit_code

@@ -13,6 +13,7 @@ from labctl.commands._common import loaded_scenarios
 def command() -> None:
     """List the scenarios, each under its cause."""
     from labctl import catalogue, scenario
+    from labctl.report.text import plain
 
     found = [one.scenario for one in loaded_scenarios(sorted(catalogue.everything()))]
     width = max((len(one.name) for one in found), default=0)
@@ -22,4 +23,4 @@ def command() -> None:
     ):
         click.echo(f"{cause}: {scenario.CAUSES[cause]}")
         for one in group:
-            click.echo(f"  {one.name:<{width}}  {one.title}")
+            click.echo(plain(f"  {one.name:<{width}}  {one.title}"))

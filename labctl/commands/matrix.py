@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
+from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.errors import LabctlError, UsageError
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first that does not pass.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
 @only_clients
+@allow_image
 @with_controls
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
 def command(
@@ -42,6 +42,7 @@ def command(
     fail_fast: bool,
     junit: Path | None,
     clients: tuple[str, ...],
+    images: tuple[str, ...],
     with_controls: bool,
     as_json: bool,
 ) -> int:
@@ -60,14 +61,14 @@ def command(
     if with_controls and as_json:
         raise UsageError(NO_JSON)
     chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
-    options = Options(clients=clients)
+    options = Options(clients=clients, allow_images=images)
     planned = repeated(chosen, options, repeat)
     out = console(stderr=as_json, quiet=as_json)
     many = Many(out, [one.loaded.scenario.name for one in planned], jobs, earlier(options.runs))
     began = time.monotonic()
     cut_off = "labctl broke"
     try:
-        with ready(chosen) as session, many.shown():
+        with ready(chosen, images) as session, many.shown():
             matrix(planned, session, jobs=jobs, fail_fast=fail_fast, watcher=many)
         cut_off = ""
     except (LabctlError, KeyboardInterrupt) as error:
@@ -79,7 +80,7 @@ def command(
         if junit is not None:
             _write(junit, chosen * repeat, results, cut_off)
     code = exit_with([one for one in results if one], repeated=repeat > 1)
-    return controlled_too(code, out, chosen, clients, jobs=jobs) if with_controls else code
+    return controlled_too(code, out, chosen, clients, images, jobs=jobs) if with_controls else code
 
 
 def _demand_writable(junit: Path | None) -> None:
@@ -125,7 +126,9 @@ def _tell(
     if cut_off and not ended:
         return
     if as_json:
-        click.echo(json.dumps([asdict(result) for result in ended], indent=2, default=str))
+        from labctl.report.text import json_text
+
+        click.echo(json_text([asdict(result) for result in ended]))
     unrun = dict.fromkeys(one.scenario.name for one, result in zip(planned, results, strict=True) if result is None)
     summary(out, ended, seconds=seconds, unrun=list(unrun), cut_off=bool(cut_off))
 

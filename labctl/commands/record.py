@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, loaded_scenarios
+from labctl.commands._common import allow_image, console, loaded_scenarios
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Result, Verdict
 from labctl.places import PACKAGE
@@ -29,7 +29,8 @@ INSTALLED = PACKAGE / "_installed"
 @click.command(epilog="Example: labctl record loopback-bind")
 @click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
 @click.option("--check", is_flag=True, help="Only compare with what is recorded; write nothing.")
-def command(names: tuple[str, ...], *, check: bool) -> int:
+@allow_image
+def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> int:
     """Record each client's exact error, next to the scenario: every later run is compared with it.
 
     Each scenario runs twice, and is recorded where both runs pass and show the same errors, but for what always varies.
@@ -44,11 +45,11 @@ def command(names: tuple[str, ...], *, check: bool) -> int:
     if not check:
         for one in chosen:
             demand_writable(one.file)
-    options = Options(record=False)
+    options = Options(record=False, allow_images=images)
     planned = repeated(chosen, options, TIMES)
     out = console()
     many = Many(out, [one.loaded.scenario.name for one in planned], TIMES, earlier(options.runs))
-    with ready(chosen) as session, many.shown():
+    with ready(chosen, images) as session, many.shown():
         results = matrix(planned, session, jobs=TIMES, fail_fast=False, watcher=many)
     verdicts = [
         conclude(out, one, [result for result in results[number :: len(chosen)] if result], check=check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, exit_with, loaded_scenarios, only_clients
+from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.errors import Interrupted, UsageError
 from labctl.model import Result, Verdict
@@ -23,6 +22,7 @@ KEEP = ("never", "on-failure", "always")
 @click.command(epilog="Example: labctl run loopback-bind --client curl --timings")
 @click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
 @only_clients
+@allow_image
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")
@@ -32,6 +32,7 @@ KEEP = ("never", "on-failure", "always")
 def command(
     names: tuple[str, ...],
     clients: tuple[str, ...],
+    images: tuple[str, ...],
     keep: str,
     dry_run: bool,
     timings: bool,
@@ -50,7 +51,7 @@ def command(
 
     out = console(stderr=as_json)
     results: list[Result] = []
-    with ready(chosen) as session:
+    with ready(chosen, images) as session:
         for one in chosen:
             events: list[Any] = []
             listeners: list[Any] = [events.append]
@@ -59,7 +60,7 @@ def command(
             if not quietly:
                 listeners.append(show)
             visit = _keeper(keep, out, show, session)
-            options = Options(clients=clients, listeners=tuple(listeners), visit=visit)
+            options = Options(clients=clients, listeners=tuple(listeners), visit=visit, allow_images=images)
             if quietly:
                 result = run(one, session, options)
             else:
@@ -73,9 +74,11 @@ def command(
             if timings:
                 terminal.timings(out, events)
     if as_json:
-        click.echo(json.dumps([asdict(result) for result in results], indent=2, default=str))
+        from labctl.report.text import json_text
+
+        click.echo(json_text([asdict(result) for result in results]))
     code = exit_with(results)
-    return controlled_too(code, out, chosen, clients) if with_controls else code
+    return controlled_too(code, out, chosen, clients, images) if with_controls else code
 
 
 def _demand_sense(keep: str, *, with_controls: bool, as_json: bool) -> None:
@@ -93,7 +96,7 @@ def _dry_run(chosen: list[Any]) -> int:
     from labctl.report.text import plain
 
     for one in chosen:
-        click.echo(f"{one.scenario.name}, on the stack {one.stack_file.stem}: {', '.join(one.stack.services)}")
+        click.echo(plain(f"{one.scenario.name}, on the stack {one.stack_file.stem}: {', '.join(one.stack.services)}"))
         for part in ("trigger", "fault", "fix"):
             actions = getattr(one.scenario, part)
             click.echo(f"{part}:" if actions else f"{part}: none")

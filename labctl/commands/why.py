@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -43,7 +42,9 @@ def command(text: str | None, everything: bool, as_json: bool) -> int:
     entries = atlas(loaded_scenarios(sorted(catalogue.everything()))) if found else ()
     answers = [why(one, entries) for one in shown]
     if as_json:
-        click.echo(json.dumps([asdict(answer) for answer in answers], indent=2))
+        from labctl.report.text import json_text
+
+        click.echo(json_text([asdict(answer) for answer in answers]))
     elif not found:
         click.echo(f"{report.NOTHING} {report.WANTED}")
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TIMEOUT = 60  # seconds for one answer of the engine; a removal under load may take many
 PATIENCE = 5  # seconds for its first answer, which takes 2 to 40 ms when it is idle
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+PASSWORD = re.compile(r"(://[^/@\s]*:)\S*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where it answered."""
-        return self.candidate.address
+        """Where it answered, as it is shown: without a password."""
+        return without_password(self.candidate.address)
 
     @property
     def source(self) -> str:
@@ -208,7 +210,7 @@ def knock(candidate: Candidate) -> Connection | str:
 
 def silence(tried: list[tuple[Candidate, str]], *, may_start: bool = True) -> EngineUnavailable:
     """Return the error that says where no engine answered, what that means, and what to do about it."""
-    lines = [f"  {candidate.address} ({candidate.source}): {said}" for candidate, said in tried]
+    lines = [without_password(f"  {one.address} ({one.source}): {said}") for one, said in tried]
     means = "labctl breaks and mends real containers, so it needs one."
     todo = "Start the machine's own engine, set DOCKER_HOST, or run `labctl engine start` for a private one."
     if not may_start:
@@ -221,6 +223,11 @@ def silence(tried: list[tuple[Candidate, str]], *, may_start: bool = True) -> En
         undo = "unset DOCKER_HOST" if source == "DOCKER_HOST" else "run `docker context use default`"
         todo = f"Start the engine there, or {undo} to let labctl look for another."
     return EngineUnavailable("no Docker Engine answers. Tried:\n" + "\n".join(lines), means=means, todo=todo)
+
+
+def without_password(text: str) -> str:
+    """Return a text without the passwords of addresses such as tcp://user:password@host (RFC 3986, 3.2.1)."""
+    return PASSWORD.sub(r"\1***@", text)
 
 
 def _closed(path: Path) -> str:

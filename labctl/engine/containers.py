@@ -7,26 +7,32 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from socket import SHUT_RDWR
 from typing import Any
 
 import tenacity
 
 from labctl.engine.connection import Connection
+from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket
 from labctl.engine.translate import translated
-from labctl.errors import DeadlineExceeded, EngineError, NotThere, Taken
+from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
 
 PIDS_LIMIT = 512  # processes and threads in one container
 MEMORY_LIMIT = 512 << 20  # bytes, where the stack sets none
+MOST_OUTPUT = 1 << 18  # bytes kept of each stream of a program that is run in a service's container
 ENGINE_28 = (1, 48)  # its API: the first with gateway_mode_ipv4=isolated, and with an interface's sysctls set apart
 OF_INTERFACES = "com.docker.network.endpoint.sysctls"
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """A container to be made. `joins` names the container whose network and PID namespaces it shares."""
+    """A container to be made, with no capability but those that are named.
+
+    `joins` names the container whose network and PID namespaces it shares; one that is `apart` shares its network only.
+    """
 
     name: str
     image: str
@@ -40,8 +46,8 @@ class ContainerSpec:
     address: str | None = None
     aliases: Sequence[str] = ()
     joins: str | None = None
+    apart: bool = False
     capabilities: Sequence[str] = ()
-    drop_all: bool = True
     sysctls: Mapping[str, str] = field(default_factory=dict)
     ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     memory: int | None = None
@@ -95,7 +101,9 @@ class Containers:
     def remove_network(self, network: str, seconds: float = 10) -> None:
         """Remove a network, waiting while containers that are going still hold it."""
         for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(EngineError),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
+            ),
             wait=tenacity.wait_fixed(0.05),
             stop=tenacity.stop_after_delay(seconds),
             reraise=True,
@@ -110,8 +118,8 @@ class Containers:
         shared = f"container:{spec.joins}" if spec.joins else None
         host = api.create_host_config(
             network_mode=shared or spec.network or "none",
-            pid_mode=shared,
-            cap_drop=["ALL"] if spec.drop_all else None,
+            pid_mode=None if spec.apart else shared,
+            cap_drop=["ALL"],
             cap_add=list(spec.capabilities) or None,
             security_opt=["no-new-privileges"],
             pids_limit=PIDS_LIMIT,
@@ -122,7 +130,7 @@ class Containers:
             tmpfs=list(spec.tmpfs) or None,
             binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()] or None,
             dns=["127.0.0.1"] if spec.network else None,
-            log_config={"Type": "none"} if spec.writes else None,
+            log_config={"Type": "none"},  # what it prints comes by the attached stream; a file of it may fill a disk
         )
         networking = None
         if spec.network:
@@ -220,27 +228,36 @@ class Containers:
     def execute(
         self, container: str, argv: Sequence[str], environment: Mapping[str, str] | None = None, *, seconds: float = 30
     ) -> Ran:
-        """Run a program inside a running container, as its user.
+        """Run a program inside a running container, as its user, and keep the first MOST_OUTPUT bytes of each stream.
 
         After `seconds` nobody waits for it any more, and its exit code is None. The engine cannot end it; it ends with
         the container.
         """
         began = time.monotonic()
+        printed = {STDOUT: bytearray(), STDERR: bytearray()}
+        attached: list[Any] = []
 
-        def run() -> tuple[bytes | None, bytes | None, int]:
+        def run() -> int:
             with translated(f"run {argv[0]} in a container"):
-                made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))
-                out, err = self._api.exec_start(made["Id"], demux=True)
-                return out, err, self._api.exec_inspect(made["Id"])["ExitCode"]
+                made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))["Id"]
+                attached.append(self._api.exec_start(made, socket=True))
+                with closing(attached[0]), closing(plain_socket(attached[0])) as line:
+                    for number, output in frames(line):
+                        kept = printed[STDERR if number == STDERR else STDOUT]
+                        kept += output[: MOST_OUTPUT - len(kept)]
+                return int(self._api.exec_inspect(made)["ExitCode"])
 
         pool = ThreadPoolExecutor(1, thread_name_prefix="execute")
         try:
-            out, err, code = pool.submit(run).result(seconds)
+            code = pool.submit(run).result(seconds)
         except TimeoutError:
+            for one in attached:
+                with suppress(OSError):  # what it still prints is nobody's business
+                    plain_socket(one).shutdown(SHUT_RDWR)
             return Ran(None, "", "", time.monotonic() - began)
         finally:
             pool.shutdown(wait=False)
-        stdout, stderr = ((text or b"").decode(errors="replace") for text in (out, err))
+        stdout, stderr = (bytes(output).decode(errors="replace") for output in printed.values())
         return Ran(code, stdout, stderr, time.monotonic() - began)
 
     def health(self, container: str) -> str:

@@ -24,7 +24,8 @@ def one_off(connection: Connection, image: str, purpose: str, **settings: Any) -
     started = f"{time.time():.0f}"
     labels = {"labctl.session": f"once-{secrets.token_hex(4)}", "labctl.started": started, "labctl.once": purpose}
     with translated(f"create a container to {purpose}"):
-        made = connection.api.create_container(image, labels=labels, **settings)
+        # without Docker's own settings for proxies, whose addresses may have a password in them
+        made = connection.api.create_container(image, labels=labels, use_config_proxy=False, **settings)
     try:
         yield made["Id"]
     finally:

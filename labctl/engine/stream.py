@@ -9,14 +9,14 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from labctl.engine.connection import Connection
 from labctl.engine.translate import translated
 
-STDERR = 2
-MOST_LOG = 200_000  # characters of a container's output that are kept
+STDOUT, STDERR = 1, 2
+MOST_LOG = 200_000  # bytes of a container's output that are kept, the last
 HEADER = struct.Struct(">BxxxL")
 
 
@@ -26,6 +26,24 @@ def plain_socket(attached: Any) -> Any:
     if hasattr(plain, "settimeout"):
         plain.settimeout(None)
     return plain
+
+
+def frames(line: Any) -> Iterator[tuple[int, bytes]]:
+    """Yield the number of the stream and the bytes of each frame, until the engine closes the socket."""
+    with contextlib.suppress(EOFError):
+        while True:
+            number, length = HEADER.unpack(_exactly(line, HEADER.size))
+            yield number, _exactly(line, length)
+
+
+def _exactly(line: Any, length: int) -> bytes:
+    received = bytearray()
+    while len(received) < length:
+        chunk = line.recv(min(length - len(received), 1 << 16))
+        if not chunk:
+            raise EOFError
+        received += chunk
+    return bytes(received)
 
 
 class Stream:
@@ -44,23 +62,13 @@ class Stream:
         threading.Thread(target=self._read, args=(on_output, on_end), name="attached", daemon=True).start()
 
     def _read(self, on_output: Callable[[int, bytes], None], on_end: Callable[[], None]) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while True:
-                number, length = HEADER.unpack(self._exactly(HEADER.size))
-                on_output(number, self._exactly(length))
+        with contextlib.suppress(OSError):
+            for number, output in frames(self._socket):
+                on_output(number, output)
         with self._lock, contextlib.suppress(OSError):  # closed here only: a number in use by recv() must not be reused
             self._keep.close()
             self._socket.close()
         on_end()
-
-    def _exactly(self, length: int) -> bytes:
-        received = bytearray()
-        while len(received) < length:
-            chunk = self._socket.recv(min(length - len(received), 1 << 16))
-            if not chunk:
-                raise EOFError
-            received += chunk
-        return bytes(received)
 
     def send(self, message: bytes) -> None:
         """Write to the container's standard input; raises OSError where the stream was cut."""
@@ -78,8 +86,15 @@ class Output:
 
     def __init__(self, container: str) -> None:
         self.container = container
-        self.text = ""
+        self._kept = bytearray()
+
+    @property
+    def text(self) -> str:
+        """The last MOST_LOG bytes, as text."""
+        return self._kept[-MOST_LOG:].decode(errors="replace")
 
     def add(self, _: int, printed: bytes) -> None:
-        """Append, keeping the last MOST_LOG characters."""
-        self.text = (self.text + printed.decode(errors="replace"))[-MOST_LOG:]
+        """Append. Only where twice as much is kept is the older half dropped: some programs print 100 MB a second."""
+        self._kept += printed
+        if len(self._kept) > 2 * MOST_LOG:
+            del self._kept[:-MOST_LOG]

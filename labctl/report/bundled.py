@@ -16,12 +16,7 @@ from labctl.bundle import Manifest, Verified
 from labctl.model import Result
 from labctl.report import terminal
 from labctl.report.facts import WITH
-from labctl.report.text import plain
-
-
-def one_line(text: str) -> str:
-    """Return text that stays on its line and steers no terminal."""
-    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
+from labctl.report.text import one_line, plain
 
 
 def sound(verified: Verified, manifest: Manifest) -> str:

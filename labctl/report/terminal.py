@@ -18,7 +18,7 @@ from labctl.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING
 from labctl.model import UNRECORDED, Diagnosis, Listening, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.proof import WIRE
 from labctl.report.ladder import expected_ladder, ladder
-from labctl.report.text import milliseconds, plain
+from labctl.report.text import milliseconds, one_line, plain
 from labctl.scenario import Scenario
 
 COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow", Verdict.SKIPPED: "cyan"}
@@ -110,7 +110,7 @@ class _Phase:
         heading = HEADINGS[result.phase] if begun else f"{result.phase}: {DOING[result.phase]}, in vain"
         self.console.print(Text.assemble(self.indent, (heading, "bold"), ("  " + took, "dim")), soft_wrap=True)
         for done in result.done:
-            self._line("$ " + plain(done), style="cyan")
+            self._line("$ " + _further_lines(done), style="cyan")
         if result.phase is Phase.UNFIXED and len(result.observations) > 1:
             seconds = result.observations[-1].at - result.observations[0].at
             self._line(f"looked {len(result.observations)} times in {milliseconds(seconds)}; the last time:")
@@ -128,9 +128,9 @@ class _Phase:
             style = "red" if wrong else "green" if one.outcome == "ok" else "yellow"
             self._line(f"{one.client:<12} {told(one)}, after {milliseconds(one.seconds)}", style=style)
             if one.says and not brief:
-                self._line("  " + plain(one.says))
+                self._line("  " + one_line(one.says))
             for finding in wrong[:1]:  # where the outcome is another, so is the rest
-                self._line(f"  not as expected: it {plain(finding.claim)}", style="red")
+                self._line(f"  not as expected: it {one_line(finding.claim)}", style="red")
 
     def _evidence(self, result: PhaseResult) -> None:
         """Show what the kernels saw: of the fault, and once it is mended."""
@@ -138,7 +138,7 @@ class _Phase:
         if evidence is None or result.phase not in (Phase.FAULTED, Phase.FIXED):
             return
         for flaw in evidence.flaws:
-            self._line(plain(flaw), style="red")
+            self._line(one_line(flaw), style="red")
         wrong = [one for one in evidence.findings if not one.held]
         ascii_only = not self.console.encoding.startswith("utf")
         if evidence.expected is not None and any(one.about == WIRE for one in wrong):
@@ -151,23 +151,23 @@ class _Phase:
             for host in dict.fromkeys(one.server for one in evidence.connections if one.server in evidence.hosts):
                 self._line(_listening(host, evidence.hosts[host].listeners))
         for rule, packets in evidence.rules.items():
-            self._line(f"{plain(rule)} took {packets} packet{'s' * (packets != 1)}")
+            self._line(f"{one_line(rule)} took {packets} packet{'s' * (packets != 1)}")
         for one in evidence.findings:
             if one.about != WIRE:
-                self._line(f"{plain(one.about)} {one.seen}", style="" if one.held else "red")
+                self._line(f"{one_line(one.about)} {one_line(one.seen)}", style="" if one.held else "red")
                 if not one.held:
-                    self._line(f"  not as expected: it {plain(one.claim)}", style="red")
+                    self._line(f"  not as expected: it {one_line(one.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:
         self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")
-        self._line("$ " + plain(step.command), style="cyan")
+        self._line("$ " + _further_lines(step.command), style="cyan")
         lines = plain(step.output).rstrip().splitlines()
         for line in lines[:MOST_LINES] or ["(nothing)"]:
             self._line("  " + line)
         if len(lines) > MOST_LINES:
             self._line(f"  … {len(lines) - MOST_LINES} more lines in result.json")
         if not step.held:
-            self._line(plain(step.reason), style="red")
+            self._line(one_line(step.reason), style="red")
 
     def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -200,7 +200,7 @@ def verdict(console: Console, result: Result) -> None:
 def further(console: Console, result: Result) -> None:
     """Print what is known beyond a run's reason, and where everything about it is."""
     if result.advice:
-        console.print(Text("  " + plain(result.advice).replace("\n", "\n  ")), soft_wrap=True)
+        console.print(Text("  " + _further_lines(result.advice)), soft_wrap=True)
     if result.record.startswith(UNRECORDED):
         console.print(Text(f"  {plain(result.record)}"), soft_wrap=True)
     console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
@@ -209,8 +209,13 @@ def further(console: Console, result: Result) -> None:
 def verdict_line(result: Result, *, brief: bool = False) -> Text:
     """Return a run's verdict and the reason, or its beginning, in one line."""
     name = (result.verdict.value, f"bold {COLOURS[result.verdict]}")
-    reason = beginning(result.reason) if brief else plain(result.reason)
+    reason = beginning(result.reason) if brief else _further_lines(result.reason)
     return Text.assemble(name, f" {result.scenario} in {result.seconds:.2f} s: {reason}")
+
+
+def _further_lines(text: str) -> str:
+    """Return text that may have several lines, none but the first where a line of the report's own begins."""
+    return plain(text).replace("\n", "\n  ")
 
 
 def beginning(reason: str) -> str:

@@ -78,7 +78,7 @@ def prepared(progress: Progress) -> Iterator[Ground]:
         undo.callback(connection.close)
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="labctl-bench-")))
         begun = undo.enter_context(session(connection, {name: one.tag for name, one in built.items()}))
-        watchdog = undo.enter_context(Watchdog(label))
+        watchdog = undo.enter_context(Watchdog(label, connection.candidate))
         undo.callback(_remove, Containers(connection), label, watchdog)
         yield Ground(begun, label, folder)
 

@@ -67,13 +67,15 @@ def test_what_happens_after_the_end_is_heard_and_does_no_harm(tmp_path: Path) ->
 
 def test_the_oldest_runs_make_room(tmp_path: Path) -> None:
     for number in range(KEPT + 5):
-        (tmp_path / f"2026-{number:03}").mkdir()
+        (tmp_path / f"20260101-000000-{number:09}-mine").mkdir()
+    (tmp_path / "0-not-a-run").mkdir()
     folder = new_folder(tmp_path, "server-down", since=time.time() + 1)
     folder.mkdir()
     assert folder.name.endswith("-server-down")
-    kept = sorted(path.name for path in tmp_path.iterdir())
+    stays, *kept = sorted(path.name for path in tmp_path.iterdir())
     assert len(kept) == KEPT
-    assert kept[0] == "2026-006"
+    assert kept[0] == "20260101-000000-000000006-mine"
+    assert stays == "0-not-a-run"
 
 
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_the_runs_of_one_matrix_stay_however_many_they_are(tmp_path: Path) -> No
 
 def test_several_that_make_room_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     for number in range(KEPT * 2):
-        (tmp_path / f"2026-{number:03}").mkdir()
+        (tmp_path / f"20260101-000000-{number:09}-mine").mkdir()
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: new_folder(tmp_path, "a", since=time.time() + 1), range(40)))
     assert len(set(made)) == 40

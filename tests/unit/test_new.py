@@ -174,8 +174,11 @@ def test_a_copy_of_a_copy_tells_the_nearest_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])
-def test_a_copy_finds_a_stack_that_lies_beside_its_origin(quote: str, tmp_path: Path) -> None:
+def test_a_copy_finds_a_stack_that_lies_beside_its_origin(
+    quote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stack's path is from the scenario's own folder, so another folder needs another path."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "my stacks").mkdir()
     (tmp_path / "my stacks" / "own.yaml").write_text((installed("compose") / "pair.yaml").read_text())
     text = (installed("scenarios") / "server-down.yaml").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.engine.stream import HEADER, STDERR, Stream
-from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded
+from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded, LabError
 from labctl.wire import Program
 
 STDOUT = 1
@@ -166,6 +167,39 @@ def test_what_is_no_reply_ends_it_with_a_clear_error(
     with pytest.raises(AgentLost, match="it sent something that is no reply") as caught:
         answer.result(2)
     assert garbage.decode(errors="replace").strip() in str(caught.value)
+
+
+def test_a_reply_nested_too_deep_is_none(program: Program, far: Far, pool: ThreadPoolExecutor) -> None:
+    answer = pool.submit(program.ask, "run", 5)
+    request = far.request()
+    far.frame(b'{"id": %d, "ok": ' % request["id"] + b"[" * 50_000 + b"]" * 50_000 + b"}\n")
+    with pytest.raises(AgentLost, match="it sent something that is no reply"):
+        answer.result(5)
+
+
+REPLIES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "ok", "error", "x"]), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.binary(max_size=40) | REPLIES.map(lambda one: json.dumps(one).encode()), max_size=8))
+def test_whatever_a_program_sends_a_request_ends_with_an_answer_or_one_of_our_errors(sent: list[bytes]) -> None:
+    ours, theirs = socket.socketpair()
+    far = Far(theirs)
+    program = Program("server", Attached(ours))
+    try:
+        for line in sent:
+            far.frame(line + b"\n")
+        far.end()
+        with contextlib.suppress(LabError):
+            program.ready(5)
+        with contextlib.suppress(LabError):
+            program.ask("run", 5)
+    finally:
+        program.close()
+        far.close()
 
 
 def test_a_second_greeting_is_no_reply_either(program: Program, far: Far) -> None:

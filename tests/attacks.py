@@ -1,0 +1,197 @@
+"""Attacks: scenarios and stacks by somebody who means harm, each with what labctl must say of it.
+
+All are refused before any engine is asked. What is not refused, since it does no harm, is tried on a real engine in
+tests/engine/test_attacks_harmless.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SCENARIO = """\
+name: attack
+title: An attack
+cause: not-running
+stack: ./stack.yaml
+client: {host: client, target: "http://server:8080/"}
+fault:
+  - stop: server
+expect: {outcome: refused}
+diagnose:
+  - {run: ss -ltn, host: server, with: tools, lacks: ':8080'}
+fix:
+  - start: server
+explain: Because.
+"""
+STACK = """\
+services:
+  client: {image: labctl, command: [clients]}
+  server:
+    image: labctl
+    command: [serve]
+networks: {default: {internal: true}}
+"""
+FOLDER = {"attack.yaml": SCENARIO, "stack.yaml": STACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Files that are refused: `says` stands in the message, which begins with the place of `at` in its file."""
+
+    name: str
+    says: str
+    file: str
+    at: str = ""  # what the line holds that is complained of; the first line where it is empty
+    files: Mapping[str, str | bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def line(self) -> int:
+        """Return the number of the line that is complained of."""
+        written = self.files[self.file]
+        text = written if isinstance(written, str) else written.decode(errors="replace")
+        return 1 + text[: text.index(self.at)].count("\n")
+
+
+def service(name: str, line: str, says: str) -> Attack:
+    """Return an attack that is a key of a service."""
+    text = STACK.replace("    command: [serve]\n", f"    command: [serve]\n    {line}\n")
+    return Attack(name, says, "stack.yaml", line, {**FOLDER, "stack.yaml": text})
+
+
+def top(name: str, line: str, says: str) -> Attack:
+    """Return an attack that is a line at the top of a stack, in place of its networks."""
+    text = STACK.replace("networks: {default: {internal: true}}", line)
+    return Attack(name, says, "stack.yaml", line, {**FOLDER, "stack.yaml": text})
+
+
+def scenario(name: str, before: str, after: str, says: str) -> Attack:
+    """Return an attack that is a change of the scenario; what is complained of is where the change begins."""
+    assert SCENARIO.count(before) == 1, before
+    text = SCENARIO.replace(before, after)
+    return Attack(name, says, "attack.yaml", after, {**FOLDER, "attack.yaml": text})
+
+
+def action(name: str, line: str, says: str) -> Attack:
+    """Return an attack that is a step of the fault."""
+    return scenario(name, "- stop: server", f"- {line}", says)
+
+
+def override(name: str, line: str, says: str) -> Attack:
+    """Return an attack that is an override of a service by the scenario."""
+    return scenario(name, "explain", f"override: {{services: {{server: {{{line}}}}}}}\nexplain", says)
+
+
+REFUSED = "is refused in a stack."
+INSIDE = "is no path inside a container"
+OTHER_TAG = "has no meaning here. Plain values only."
+UNSEEN = "is refused: a terminal obeys it, or nobody can see it."
+TOO_MUCH = "this file holds more than any scenario or stack needs."
+LAUGHS = "".join(f"  {b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+
+RIGHTS = [
+    service("privileged", "privileged: true", REFUSED),
+    service("network of the machine", "network_mode: host", REFUSED),
+    service("processes of the machine", "pid: host", REFUSED),
+    service("memory of the machine", "ipc: host", REFUSED),
+    service("name of the machine", "uts: host", REFUSED),
+    service("users of the machine", "userns_mode: host", REFUSED),
+    service("cgroups of the machine", "cgroup: host", REFUSED),
+    service("another's cgroup", "cgroup_parent: /docker", REFUSED),
+    service("capabilities", "cap_add: [SYS_ADMIN]", REFUSED),
+    service("no profile", "security_opt: [seccomp=unconfined]", REFUSED),
+    service("devices", "devices: [/dev/sda]", REFUSED),
+    service("device rules", "device_cgroup_rules: ['c *:* rwm']", REFUSED),
+    service("graphics cards", "gpus: all", REFUSED),
+    service("another runtime", "runtime: evil", REFUSED),
+    service("another log driver", "logging: {driver: syslog, options: {syslog-address: 'tcp://192.0.2.1:514'}}", REFUSED),
+    service("the engine's socket", "use_api_socket: true", REFUSED),
+    service("groups", "group_add: [docker]", REFUSED),
+    service("published ports", "ports: ['0.0.0.0:22:22']", REFUSED),
+    service("a program of the machine", "provider: {type: model}", REFUSED),
+    service("comes back for ever", "restart: always", REFUSED),
+    service("labels by which labctl finds its own", "labels: {labctl.session: other}", REFUSED),
+    service("a build", "build: {context: /}", REFUSED),
+    service("another's resolver", "dns: 192.0.2.53", REFUSED),
+    service("sysctls of the machine", "sysctls: {kernel.core_pattern: '|/bin/x'}", "may not be set here"),
+    service("sysctls of memory", "sysctls: {vm.overcommit_memory: 1}", "may not be set here"),
+    service("an agent of one's own", "x-labctl: {tools: evil}", "no image with labctl's agent"),
+    service("a user with more in it", 'user: "0:0\\n--privileged"', "is no user"),
+    override("rights by an override", "privileged: true", REFUSED),
+]  # fmt: skip
+FILES = [
+    service("the machine's files", "volumes: ['/:/host']", "only named volumes may be mounted"),
+    service("the engine's socket, mounted", "volumes: [/var/run/docker.sock:/x]", "only named volumes may be mounted"),
+    service("the machine's files, long", "volumes: [{type: bind, source: /, target: /x}]", "only named volumes"),
+    service("the folder above", "volumes: ['../..:/x']", "only named volumes may be mounted"),
+    service("volumes of others", "volumes_from: [container:other]", REFUSED),
+    service("options of a mount", "tmpfs: '/x:exec,suid'", INSIDE),
+    service("over the kernel's files", "tmpfs: /proc/sys", "is the kernel's own"),
+    service("over the kernel's files, hidden", "tmpfs: //x/../proc", INSIDE),
+    service("over everything", "tmpfs: /", INSIDE),
+    service("a config out of the container", "configs: [{source: x, target: /../../etc/cron.d/x}]", INSIDE),
+    service("an environment file", "env_file: /root/.aws/credentials", REFUSED),
+    service("another file's service", "extends: {file: /etc/x.yaml, service: y}", REFUSED),
+    service("secrets", "secrets: [key]", REFUSED),
+    top("a volume that is a mount", "volumes: {x: {driver_opts: {type: none, o: bind, device: /}}}", REFUSED),
+    top("a volume of others", "volumes: {x: {external: true}}", REFUSED),
+    top("a volume's name", "volumes: {../../x: {}}", "is no name"),
+    top("a network of others", "networks: {default: {external: true}}", REFUSED),
+    top("a network of the machine", "networks: {default: {driver: host}}", REFUSED),
+    top("a network with a way out", "networks: {default: {internal: false}}", "input should be True"),
+    top("a config of the machine", "configs: {x: {file: /etc/shadow}}", REFUSED),
+    top("a config of the environment", "configs: {x: {environment: AWS_SECRET_ACCESS_KEY}}", REFUSED),
+    top("secrets of the machine", "secrets: {x: {file: /etc/shadow}}", REFUSED),
+    top("other files", "include: [/etc/x.yaml]", REFUSED),
+    top("a stack's name", "name: ../../x", "is no name"),
+    scenario("a stack anywhere", "./stack.yaml", "/etc/shadow", "leads out of the scenario's folder"),
+    scenario("a stack above", "./stack.yaml", "../../../../../../etc/shadow", "leads out of the scenario's folder"),
+    scenario("a stack with a long name", "./stack.yaml", "./" + "a" * 300, "there is no stack file called"),
+    scenario("a scenario's name", "name: attack", "name: ../../attack", "is no name"),
+]  # fmt: skip
+SURROUNDINGS = [
+    service("a variable of the machine", "environment: {A: '${HOME}'}", "takes nothing from its surroundings"),
+    service("a variable of the machine, bare", "environment: [AWS_SECRET_ACCESS_KEY]", "takes no value from outside"),
+    service(
+        "a variable of the machine, as a default", "entrypoint: ['${X:-$PATH}']", "takes nothing from its surroundings"
+    ),
+    action("a variable in an action", "{run: 'echo ${HOME}', host: server}", "${HOME} is not known here."),
+    action("a command in a placeholder", "{run: 'echo ${$(id)}', host: server}", "is not known here."),
+    override("a variable by an override", "environment: {A: $HOME}", "takes nothing from its surroundings"),
+]
+INJECTED = [
+    action("a module loader", "{iptables: server, rule: '-t nat --modprobe=/bin/x'}", "a rule is a chain"),
+    action("a module loader, later", "{iptables: server, rule: 'INPUT --modprobe=/x -j DROP'}", "'--modprobe=/x' is no part"),
+    action("a module loader, short", "{iptables: server, rule: 'INPUT -M /bin/x -j DROP'}", "'-M' is no part of a rule"),
+    action("another command of iptables", "{iptables: server, rule: 'INPUT -j DROP -F'}", "'-F' is no part of a rule"),
+    action("an unclosed quote", "{iptables: server, rule: \"INPUT -j DROP '\"}", "cannot be split into words"),
+    action("a file of nft", "{nft: server, rule: 'include \"/etc/passwd\"'}", "a rule is a family, a table"),
+    action("a second command of nft", "{nft: server, rule: 'inet a input drop; flush ruleset'}", "a rule is a family"),
+    action("a shell in nft's table", "{nft: server, rule: 'inet a$(id) input drop'}", "a rule is a family"),
+    action("an option of ip", "{route: server, add: '-batch /etc/passwd'}", "a route is written without"),
+    action("a shell in a link", "{link: server, set: 'up; reboot'}", "a link is set to"),
+    action("an option as a host", "{client: {target: 'tcp://-oProxyCommand=x:80'}}", "names a host with a character"),
+    action("a shell as a host", "{client: {target: 'tcp://$(id):80'}}", "names a host with a character"),
+    action("an option as a service", "{stop: --all}", "there is no host called '--all'"),
+    action("a signal that is none", "{kill: server, signal: '-9 -1'}", "there is no signal"),
+    scenario("a header", "http://server:8080/", "http://server:8080/\\r\\nX: y", UNSEEN),
+    scenario("a header, by a line's end", "http://server:8080/", "http://server:8080/\\nX: y", "a blank or a control"),
+    scenario("credentials", "http://server:8080/", "http://me:secret@server:8080/", "has a user in it"),
+    scenario("a file as a target", "http://server:8080/", "file:///etc/passwd", "begins with neither http:// nor tcp://"),
+    service("a line in /etc/hosts", 'extra_hosts: {"x\\n0.0.0.0 y": 192.0.2.1}', "is no host's name"),
+    service("the machine in /etc/hosts", "extra_hosts: {machine: host-gateway}", "is no address"),
+    service("an interface in an address", "extra_hosts: {x: 'fe80::1%$(id)'}", "is no address"),
+]  # fmt: skip
+SHOWN = [
+    scenario("an escape", "An attack", '"\\e[2J"', UNSEEN),
+    scenario("a title of a window", "An attack", '"\\e]0;x\\a"', UNSEEN),
+    scenario("a carriage return", "An attack", '"x\\rpassed"', UNSEEN),
+    scenario("a second line", "An attack", '"x\\npassed attack in 1 s"', "is more than one line"),
+    scenario("from right to left", "An attack", '"x\\u202Edessap"', UNSEEN),
+    scenario("from right to left, as it is", "An attack", "x\u202edessap", UNSEEN),
+    scenario("half of a character", "An attack", '"\\ud800"', UNSEEN),
+    scenario("a NUL in a command", "run: ss -ltn", 'run: [ss, "-l\\0n"]', UNSEEN),
+    scenario("an escape as it is", "An attack", "x\x1b[2J", "the character U+001B has no place in it"),
+    scenario("an escape in a key", "explain", '"\\e[2J": x\nexplain', UNSEEN),
+    scenario("an escape in a tag", "An attack", "!x%1b[2J y", "the tag"),
+]

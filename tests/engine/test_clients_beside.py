@@ -1,0 +1,57 @@
+"""labctl's clients beside somebody's program: they come back with its host, and those of before are gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import ANSWERS, loaded, standing
+
+from labctl import actions
+from labctl.lab import Lab
+from labctl.model import Outcome, Try
+from labctl.run import Options
+from labctl.session import Session
+from labctl.sweep import ROLE, SESSION
+from labctl.waiting import poll
+
+actions.discover()
+WORKER = {"image": "labctl", "command": ["sleep", "600"]}
+
+
+def apply(lab: Lab, written: dict[str, Any]) -> None:
+    """Do what stands in a scenario."""
+    key = actions.key_of(written)
+    assert key is not None
+    lab.apply(actions.registry[key].model_validate(written))
+
+
+def outcome(lab: Lab) -> Outcome:
+    """Return what the client comes to now."""
+    program = lab.pod("client").clients
+    assert program is not None
+    asked = {"client": "socket", "target": f"http://{lab.values['address.server']}:8080/", "timeout": 2}
+    return Try.parse(program.ask("try", 10, **asked, environment={}, retry=None)).outcome
+
+
+@pytest.mark.parametrize("steps", [[{"reboot": "client"}], [{"power_off": "client"}, {"power_on": "client"}]])
+def test_the_clients_come_back_with_their_host_and_only_once(
+    steps: list[dict[str, Any]], tmp_path: Path, session: Session, options: Options
+) -> None:
+    of = loaded(tmp_path, "beside-again", ANSWERS + "serve()", services={"client": WORKER})
+    with standing(of, session, options) as lab:
+        run = lab.pod("client").place.name.removesuffix("-client")
+
+        def running() -> list[str]:
+            found = session.containers.labelled(f"{SESSION}={session.id}")
+            ours = [one for one in found if one["Labels"][ROLE] == "clients" and run in one["Names"][0]]
+            return [one["Names"][0] for one in ours if one["State"] == "running"]
+
+        before = running()
+        assert (len(before), outcome(lab)) == (1, Outcome.OK)
+        for step in steps:
+            apply(lab, step)
+        assert outcome(lab) == Outcome.OK
+        poll(lambda: len(running()) == 1, 10, "the clients of before to have ended")
+        assert running() != before
