@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scenario matrix controls bench test check fix lock clean distclean venv engine image
+.PHONY: help setup scenario matrix controls bench test endurance check fix lock clean distclean venv engine image
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -31,6 +31,9 @@ bench: engine image  ## measure labctl against the bare Docker calls and what pe
 
 test: engine image  ## all tests, those on the engine too
 	@LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+endurance: engine image  ## an hour: kills at 100 moments, 1,000 runs, engines that die, hostile input at length
+	@LABCTL_ENDURANCE=1 LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest tests/endurance tests/unit/test_fuzz_parsers.py $(ARGS)
 
 check: venv  ## what needs no engine: style, types, unit tests
 	@$(VENV)/bin/ruff check

@@ -1,4 +1,4 @@
-"""What all tests share: the checkout's own files and, for the tests in `engine/`, a real Docker engine."""
+"""What all tests share: the checkout's own files and, for the tests in `engine/` and `endurance/`, a real Docker engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from labctl.session import session as begin_session
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_THE_MACHINE = [path for path in map(Path, ("/etc/resolv.conf", "/etc/hosts")) if path.exists()]
-ENGINE_TESTS = ROOT / "tests" / "engine"
+ENGINE_TESTS = [ROOT / "tests" / folder for folder in ("engine", "endurance")]
 
 # a slow machine is no defect: what must be fast says so in a test of its own
 hypothesis.settings.register_profile("labctl", deadline=None)
@@ -34,9 +34,9 @@ hypothesis.settings.load_profile("labctl")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything under tests/engine, before `-m` looks for the marks."""
+    """Mark everything under tests/engine and tests/endurance, before `-m` looks for the marks."""
     for item in items:
-        if item.path.is_relative_to(ENGINE_TESTS):
+        if any(item.path.is_relative_to(folder) for folder in ENGINE_TESTS):
             item.add_marker("engine")
 
 

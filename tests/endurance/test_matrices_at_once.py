@@ -1,0 +1,51 @@
+"""Several matrices at once on one engine: none meets another, and each removes only its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from amounts import EVERYTHING
+from faulty import left
+from started import Running
+
+from labctl.engine.connection import Connection
+from labctl.model import Verdict
+from labctl.waiting import poll
+
+CHOSEN = "loopback-bind or server-down or firewall-reject or wrong-port"
+ENDS = 600.0  # seconds
+
+
+@pytest.mark.usefixtures("session")  # so that the images are there
+@pytest.mark.parametrize("number", [2, 5] if EVERYTHING else [2])
+def test_each_passes_and_leaves_nothing(number: int, connection: Connection, tmp_path: Path) -> None:
+    """One more is killed underway: its watchdog removes what is its own, and the others do not notice."""
+    arguments = ["matrix", "-j", "2", "--json", *([] if EVERYTHING else ["-k", CHOSEN])]
+    started = [Running(_folder(tmp_path, one), *arguments) for one in range(number + 1)]
+    try:
+        for one in started:
+            poll(one.find_watchdog, 60, "labctl to begin a session", every=0.005)
+        killed, *others = started
+        poll(lambda: bool(left(connection, killed.label)), 60, "labctl to make something")
+        killed.process.kill()
+        results = [json.loads(one.process.communicate(timeout=ENDS)[0]) for one in others]
+        for one in started:
+            poll(one.over, 20, "every watchdog to end")
+    finally:
+        for one in started:
+            one.end()
+    assert [one.process.returncode for one in others] == [0] * number
+    verdicts = [{run["scenario"]: run["verdict"] for run in told} for told in results]
+    assert all(verdict in (Verdict.PASSED, Verdict.SKIPPED) for told in verdicts for verdict in told.values())
+    assert verdicts[1:] == verdicts[:-1]
+    prints = [{run["scenario"]: run["fingerprint"] for run in told} for told in results]
+    assert prints[1:] == prints[:-1], "what one saw of a scenario, another did not"
+    assert [name for one in started for name in left(connection, one.label)] == []
+
+
+def _folder(tmp_path: Path, number: int) -> Path:
+    folder = tmp_path / f"{number}"
+    folder.mkdir()
+    return folder
