@@ -35,7 +35,7 @@ def alone(document: Document) -> Iterator[Mistake]:
     yield from _unjudged(document)
     for path in document.keys:
         match path:
-            case (str(part), *_, int(), "after" | "after-syns" | "after-handshakes") if part != "trigger":
+            case (str(part), *_, int(), "after" | "after-syns" | "after-handshakes" | "at-most") if part != "trigger":
                 yield document.mistake(path, f"only a trigger's step can wait with `{path[-1]}`.", at_key=True)
             case _ if path in NOT_JUDGED_YET:
                 yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labctl import sockets
@@ -119,13 +119,18 @@ class Lab:
 
         self._await_connections(host, received, f"have received {number} SYNs", seconds)
 
-    def await_handshakes(self, host: str, number: int, seconds: float, known: Collection[Ends] = ()) -> None:
-        """Wait until a host has seen so many connections that were not `known`, and no handshake of any goes on."""
+    def await_handshakes(self, host: str, number: int, seconds: float, known: frozenset[Ends] = frozenset()) -> None:
+        """Wait until a host has seen the handshakes of so many connections to their end.
+
+        Those that it has `known` before do not count, nor those that triggers hold.
+        """
         seen: set[Ends] = set()
+        held = {port for _, port in self.held}
 
         def over(now: Mapping[Ends, str]) -> bool:
-            seen.update(now)
-            return len(seen.difference(known)) >= number and not any(state in HANDSHAKE for state in now.values())
+            seen.update(ends for ends in now if not held & {ends.port, ends.peer_port})
+            going_on = {ends for ends, state in now.items() if state in HANDSHAKE}
+            return len(seen - going_on - known) >= number
 
         self._await_connections(host, over, f"have seen {number} handshakes to their end", seconds)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from labctl.actions import Action, Ask
+from labctl.errors import DeadlineExceeded
 from labctl.lab import Lab
 from labctl.sockets import Ends
 
@@ -45,14 +46,21 @@ class Triggers:
 
     def _do_late(self, began: float, tries: int, timeout: float, known: dict[str, frozenset[Ends]]) -> None:
         for action in self._actions:
-            if not action.late:
-                continue
-            time.sleep(max(0.0, began + (action.after or 0) - time.monotonic()))
+            if action.late:
+                time.sleep(max(0.0, began + (action.after or 0) - time.monotonic()))
+                self._await_turn(action, tries, timeout, known)
+                self._apply(action)
+
+    def _await_turn(self, action: Action, tries: int, timeout: float, known: dict[str, frozenset[Ends]]) -> None:
+        seconds = timeout if action.at_most is None else action.at_most
+        try:
             if action.after_syns is not None:
-                self._lab.await_syns(action.after_syns, tries, timeout)
+                self._lab.await_syns(action.after_syns, tries, seconds)
             if action.after_handshakes is not None:
-                self._lab.await_handshakes(action.after_handshakes, tries, timeout, known[action.after_handshakes])
-            self._apply(action)
+                self._lab.await_handshakes(action.after_handshakes, tries, seconds, known[action.after_handshakes])
+        except DeadlineExceeded:
+            if action.at_most is None:
+                raise
 
     def release(self) -> None:
         """Let go of what they hold open."""

@@ -128,6 +128,13 @@ class Action(Written):
     after: Duration | None = None  # triggers only: this long after the try began
     after_syns: Host | None = pydantic.Field(default=None, alias="after-syns")  # triggers only, see `late`
     after_handshakes: Host | None = pydantic.Field(default=None, alias="after-handshakes")  # the same
+    at_most: Duration | None = pydantic.Field(default=None, alias="at-most")  # these two wait no longer, and go on
+
+    @pydantic.model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.at_most is not None and self.after_syns is None and self.after_handshakes is None:
+            raise ValueError("`at-most` bounds what `after-syns` or `after-handshakes` waits for, and neither is here")
+        return self
 
     def __init_subclass__(cls, key: str | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -143,7 +150,8 @@ class Action(Written):
         """Whether it is done while the clients try.
 
         `after` waits for a time, `after-syns` until a host has every client's SYN, and no client's handshake is over;
-        `after-handshakes` until a host has a connection of every client, and each handshake is over or given up.
+        `after-handshakes` until each client's handshake is over or given up, as a host sees it. With `at-most`, these
+        two wait no longer than that, and the step is done all the same.
         """
         return any(wait is not None for wait in (self.after, self.after_syns, self.after_handshakes))
 

@@ -118,6 +118,8 @@ MISTAKES = [
     ("  - recreate: server\nrequires", "  - recreate: server\n    after: 1s\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `after`."),
     ("  - recreate: server\nrequires", "  - recreate: server\n    after-syns: server\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `after-syns`."),
     ("  - recreate: server\nrequires", "  - recreate: server\n    after-handshakes: server\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `after-handshakes`."),
+    ("  - recreate: server\nrequires", "  - recreate: server\n    at-most: 1s\nrequires", "sound.yaml:30:5: ", "only a trigger's step can wait with `at-most`."),
+    ("    after: 100ms\n", "    after: 100ms\n    at-most: 1s\n", "sound.yaml:10:5: ", "`at-most` bounds what `after-syns` or `after-handshakes` waits for"),
     ("    after: 100ms\n", "    after-syns: sever\n", "sound.yaml:12:17: ", "there is no host called 'sever'. Did you mean 'server'?"),
     ("requires: [iptables]", "traps:\n  - {remedy: Wait, do: [{run: 'true', host: server}], harm: a}\n  - {remedy: Wait, do: [{stop: server}], harm: b}", "sound.yaml:31:3: ", "two traps have the same remedy"),
     ("requires: [iptables]", "traps:\n  - {remedy: Wait, do: [{stop: server, after: 1s}], harm: a}", "sound.yaml:31:40: ", "only a trigger's step can wait with `after`."),
