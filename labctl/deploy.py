@@ -77,8 +77,11 @@ def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | 
 
 def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:
     """Bring one host up, its service after those that it depends on; those have been submitted before."""
+    loads_first = pod.settings.runs_clients and not pod.settings.depends_on  # before it needs the network
     with journal.timed(f"starting the sandbox of {pod.host}", DOCKER):
-        pod.begin_sandbox()
+        pod.begin_sandbox(and_service=loads_first)
+    if loads_first:
+        return
     for other, dependency in pod.settings.depends_on.items():
         begun[other].result()
         if dependency.condition == "service_healthy":

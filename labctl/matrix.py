@@ -20,6 +20,7 @@ from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.sweep import SESSION, sweep
 
+COMMAND = 2.0  # seconds: what firewalld takes, and longer than most
 SETTLED_WITHIN = 20.0  # seconds for the runs that were cut off to end
 
 
@@ -45,10 +46,14 @@ class Planned:
 
     @property
     def asks(self) -> float:
-        """How many seconds of waiting the scenario asks for, as far as it tells; with a trigger, a try may be slow."""
+        """How many seconds the scenario asks for, as far as it tells.
+
+        With a trigger a try may be slow, and a command that its author wrote may start a daemon.
+        """
         scenario = self.loaded.scenario
         slow = scenario.trigger or scenario.expect.outcome is Outcome.TIMED_OUT
-        return scenario.recover.within + (2 * scenario.client.timeout if slow else 0)
+        commands = sum(action.kind == "run" for action in (*scenario.fault, *scenario.fix))
+        return scenario.recover.within + (2 * scenario.client.timeout if slow else 0) + commands * COMMAND
 
 
 def repeated(loaded: Sequence[Loaded], options: Options, times: int = 1) -> list[Planned]:

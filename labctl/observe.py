@@ -28,7 +28,8 @@ from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
 from labctl.triggers import Triggers
 
-BETWEEN = 0.2  # seconds between two observations of one phase, at most
+BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
+CONTROLS_EVERY = 0.5  # seconds between two observations that only see whether it stays broken
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
 AT_ONCE = 32  # tries
 COMMAND = "run"  # the name of the client that is the scenario's own command
@@ -197,7 +198,7 @@ class Observer:
         """Observe again and again for at least `seconds`; stops where an observation is not as expected."""
         deadline = time.monotonic() + seconds
         while self.observe().held and (left := deadline - time.monotonic()) > 0:
-            self._pause(min(BETWEEN, left))
+            self._pause(min(CONTROLS_EVERY, left))
 
     def _pause(self, seconds: float) -> None:
         with self._journal.timed("letting time pass", WAITING):

@@ -67,10 +67,11 @@ class Pod:
             raise LabError(f"the sandbox of {self.host!r} does not run yet.")
         return self._agent
 
-    def begin_sandbox(self, sysctls: Mapping[str, str] | None = None) -> None:
+    def begin_sandbox(self, sysctls: Mapping[str, str] | None = None, *, and_service: bool = False) -> None:
         """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes.
 
-        The service's container is made meanwhile: only to start it takes a sandbox that runs.
+        The service's container is made meanwhile: only to start it takes a sandbox that runs. With `and_service` it is
+        started as soon as that is so, where the service needs nothing of what the host is given.
         """
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
@@ -79,10 +80,13 @@ class Pod:
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
             self._made = beside.submit(self._create, "service", self._current)
             self._containers.start(self._sandbox)
+            early = beside.submit(self.begin_service) if and_service else None
             self._agent.ready(SANDBOX_STARTS)
             if self.witness is not None:
                 self.witness.begin(self._agent)
             self._configure()
+            if early is not None:
+                early.result()
 
     def _configure(self) -> None:
         """Give the host what lives in its network namespace: the lab's names, and the routes of the stack."""

@@ -6,7 +6,7 @@
     ACCEPT        "always", or "never": it listens and accepts nothing
     START_DELAY   how long after its start it begins to listen ("0s")
 
-It listens before it loads what it answers with: that takes 30 ms, and who is refused needs none of it.
+and what answers.py says.
 """
 
 import os
@@ -17,22 +17,15 @@ import sys
 import threading
 import time
 
+from answers import handle, number, seconds
 
-def number(name: str, default: str) -> int:
-    """Read a whole number from the environment."""
-    text = os.environ.get(name, default)
-    if not text.isdecimal():
-        sys.exit(f"serve: error: {name}={text!r} is no number")
-    return int(text)
+AGAIN = 0.1  # seconds after which a connection that could not be accepted is tried again
 
 
 def main() -> None:
     """Listen, and accept as the environment says."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if delay := os.environ.get("START_DELAY"):
-        from answers import seconds
-
-        time.sleep(seconds(delay))
+    time.sleep(seconds(os.environ.get("START_DELAY", "0s")))
     host = os.environ.get("HOST", "0.0.0.0")
     port = number("PORT", "8080")
     backlog = number("BACKLOG", "128")
@@ -45,8 +38,6 @@ def main() -> None:
     print(f"listening on {host}:{port}, backlog {backlog}", flush=True)
     if os.environ.get("ACCEPT", "always") == "never":
         signal.pause()
-    from answers import handle
-
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     while True:
@@ -54,6 +45,10 @@ def main() -> None:
         try:
             connection, address = listener.accept()
         except BlockingIOError:
+            continue
+        except OSError as error:  # such as EMFILE: who waits goes on waiting, and a busy loop would help nobody
+            print(f"accept: {error}", flush=True)
+            time.sleep(AGAIN)
             continue
         connection.setblocking(True)
         threading.Thread(target=handle, args=(connection, address), daemon=True).start()
