@@ -77,11 +77,13 @@ def test_an_engine_that_stays_away_is_named_and_what_it_left_is_removed_when_it_
         ):
             result = struck(loaded(tmp_path, "gone"), own, options, Phase.FAULTED, partial(engine.send, signal.SIGKILL))
             assert result.verdict is Verdict.INCONCLUSIVE
-        gc.collect()  # requests that were refused leave sockets to it
-    assert "labctl clean" in said.value.todo
+        todo, label = said.value.todo, f"{SESSION}={own.id}"
+        del said, own  # with them go requests that were refused, and a watchdog that nobody waits for
+        gc.collect()
+    assert "labctl clean" in todo
     assert time.monotonic() - began < BOUND
     connection = engine.start()
-    poll(lambda: not left(connection, f"{SESSION}={own.id}"), 20, "the watchdog to remove everything", every=0.2)
+    poll(lambda: not left(connection, label), 20, "the watchdog to remove everything", every=0.2)
 
 
 def test_an_engine_that_hangs_for_a_moment_changes_nothing(

@@ -93,10 +93,26 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """What is kept of a run: with all that it saw, a thousand would be the growth that is looked for."""
+
+    run: str
+    scenario: str
+    verdict: Verdict
+    reason: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, result: Result) -> Came:
+        """Take it from a result."""
+        return cls(result.run, result.scenario, result.verdict, result.reason, result.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
 class Soaked:
     """What came of all runs, and what was held after each round."""
 
-    results: list[Result]
+    results: list[Came]
     held: list[Held]
 
 
@@ -108,7 +124,8 @@ def soaked(session: Session, connection: Connection, options: Options) -> Iterat
     with spare(session.image, connection) as engine, session_at(engine.address, session.images) as own:
         for _ in range(ROUNDS):
             came = matrix(planned, own, jobs=JOBS, fail_fast=False, watcher=Silent())
-            seen.results.extend(one for one in came if one is not None)
+            seen.results.extend(Came.of(one) for one in came if one is not None)
+            del came
             seen.held.append(Held.now(engine, own.connection))
         yield seen
 
