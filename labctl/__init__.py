@@ -18,17 +18,18 @@ also run inside the hosts, so they lean on the standard library (and each client
     sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
+    readiness    when a service counts as ready, and who waits for it
     plainyaml    YAML's plain values, where the file may be anything
     documents    YAML files, with the line and column of everything in them
     generated    JSON files that labctl writes and people review
     reproducible  text and times without what varies from run to run
     record       the exact errors of a scenario, on file beside it
     fingerprint  everything of a run that must be the same in the next
+    placeholders  what a scenario leaves open until its lab stands
     actions      what can be done to a lab
     compose      a Compose document before it is read: refused, escaped, merged
     service      one service of a stack
     stack        Compose files, read into hosts and networks
-    placeholders  what a scenario leaves open until its lab stands
     abilities    what some kernels can and others cannot
     expect       the exact error, and what the kernels must witness of it
     checks       what is wrong with a scenario that no field can see alone
@@ -52,6 +53,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     journal      what happened, in order, on disk as it happens
     subnets      choosing a network's addresses
     wire         our side of the stream to a program inside a host
+    attached     the streams of one host
     witness      what one host's kernel saw
     session      what all runs of one process share
     specs        the containers that a host is made of
@@ -60,6 +62,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     deploy       bringing a stack up, and removing it
     evidence     the kernels' own evidence of what clients saw
     proof        whether the evidence proves the cause
+    tries        what clients report
     triggers     what brings a fault to light
     diagnose     taking the diagnosis steps
     observe      looking at a lab as its client does

@@ -13,9 +13,7 @@ from labctl.errors import Mistake, meant, nearest
 from labctl.fields import MOST_STEPS, address
 from labctl.stack import Stack
 
-NOT_JUDGED_YET: Mapping[documents.Path, str] = {
-    ("client", "connection"): "connections kept over phases are not supported yet",
-}
+WAITS = ("after", "after-syns", "after-handshakes", "at-most", "between")  # of a trigger's step
 
 
 def alone(document: Document) -> Iterator[Mistake]:
@@ -35,10 +33,8 @@ def alone(document: Document) -> Iterator[Mistake]:
     yield from _unjudged(document)
     for path in document.keys:
         match path:
-            case (str(part), *_, int(), "after" | "after-syns" | "after-handshakes" | "at-most") if part != "trigger":
-                yield document.mistake(path, f"only a trigger's step can wait with `{path[-1]}`.", at_key=True)
-            case _ if path in NOT_JUDGED_YET:
-                yield document.mistake(path, f"{NOT_JUDGED_YET[path]}.", "Leave the key out.", at_key=True)
+            case (str(part), *_, int(), str(key)) if key in WAITS and part != "trigger":
+                yield document.mistake(path, f"only a trigger's step can wait with `{key}`.", at_key=True)
 
 
 def _lists(written: Mapping[str, Any]) -> Iterator[tuple[documents.Path, Any]]:
@@ -57,11 +53,15 @@ def _unjudged(document: Document) -> Iterator[Mistake]:
     if "run" in written and ("expect", "stage") in document.keys:
         wrong = "a command does not tell at which stage it failed."
         yield document.mistake(("expect", "stage"), wrong, "Leave the key out.", at_key=True)
+    for path in document.keys:
+        if path[:1] == ("trigger",) and path[-1] == "between" and "again" not in written:
+            wrong = "nothing happens between two requests of a client that asks once."
+            yield document.mistake(path, wrong, "client: {again: 100ms} has it ask again.", at_key=True)
     try:
-        host = Target.parse(written["target"]).host
+        on_loopback = Target.parse(written["target"]).on_loopback
     except (KeyError, ValueError, AttributeError, TypeError):
         return
-    if (host == "localhost" or host.startswith("127.")) and ("expect", "packets") in document.keys:
+    if on_loopback and ("expect", "packets") in document.keys:
         wrong = "what a host sends to itself over lo is not told as connections."
         yield document.mistake(("expect", "packets"), wrong, "`counters` tells of it.", at_key=True)
 
@@ -89,6 +89,18 @@ def target(document: Document, on: Stack) -> Iterator[Mistake]:
     if host not in known and not placeholders.PLACEHOLDER.fullmatch(host) and not _is_address(host):
         wrong = f"there is no host called {host!r} in this stack."
         yield document.mistake(("client", "target"), wrong, meant(host, known))
+
+
+def dependencies(document: Document, on: Stack) -> Iterator[Mistake]:
+    """Yield what the client waits for that never comes: the health of a service that has no health check."""
+    client = document.value.get("client") if isinstance(document.value, dict) else None
+    written = client.get("depends_on") if isinstance(client, dict) else None
+    for name, dependency in written.items() if isinstance(written, dict) else ():
+        healthy = isinstance(dependency, dict) and dependency.get("condition") == "service_healthy"
+        if healthy and name in on.services and on.services[name].healthcheck is None:
+            wrong = f"{name!r} has no health check, so it never becomes healthy."
+            hint = "Give it a `healthcheck`, in the stack or under `override`."
+            yield document.mistake(("client", "depends_on", name), wrong, hint)
 
 
 def _is_address(host: str) -> bool:

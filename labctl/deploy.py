@@ -32,11 +32,13 @@ def deployed(
     journal: Journal,
     captures: Limits | None = None,
     clients: Sequence[str] = (),
+    warm: str = "http",
 ) -> Iterator[Lab]:
     """Bring a stack up; at the end, whatever the reason, remove all of it.
 
-    `client` is the host that tries are made from, by all of labctl's clients or those named. Where there are
-    `captures`, every host's packets are captured from its beginning on. Raises EngineError and LabError.
+    `client` is the host that tries are made from, by all of labctl's clients or those named, which are made ready
+    for targets with the scheme `warm`. Where there are `captures`, every host's packets are captured from its beginning
+    on. Raises EngineError and LabError.
     """
     run = secrets.token_hex(4)
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
@@ -50,7 +52,9 @@ def deployed(
             host: Pod(host, service, place, session, _witness(host, journal, captures))
             for host, service in stack.services.items()
             for loaded in [(clients or None) if host == client else ()]
-            for place in [_place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes, loaded)]
+            for place in [
+                _place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes, loaded, warm)
+            ]
         }
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
@@ -84,7 +88,7 @@ def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]],
         return
     for other, dependency in pod.settings.depends_on.items():
         begun[other].result()
-        if dependency.condition == "service_healthy":
+        if dependency.on_health:
             pods[other].await_health()
     with journal.timed(f"starting {pod.host}", DOCKER):
         pod.begin_service()
@@ -101,6 +105,7 @@ def _place(
     labels: Mapping[str, str],
     volumes: Mapping[str, str],
     clients: Sequence[str] | None,
+    warm: str,
 ) -> Place:
     service = stack.services[host]
     names = stack.names()
@@ -115,6 +120,7 @@ def _place(
         files={path: stack.configs[name].content for name, path in service.configs.items()},
         volumes=volumes,
         clients=clients,
+        warm=warm,
     )
 
 

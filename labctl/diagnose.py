@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from signal import strsignal
 
-from labctl.errors import LabError
+from labctl.errors import EngineError, LabError
 from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
 from labctl.judge import criteria, unmet
 from labctl.lab import Lab
-from labctl.model import Diagnosis
+from labctl.model import Diagnosis, Ran
 from labctl.scenario import DiagnosisStep
 
 AT_ONCE = 32
@@ -46,16 +46,19 @@ def _taken(
     journal: Journal,
     broken: bool,
 ) -> Diagnosis:
+    code: int | None = None
     if step.log is not None:
-        host, command, code = step.log, f"docker compose logs {step.log}", None
+        host, command = step.log, f"docker compose logs {step.log}"
         output = lab.pod(step.log).log()
+    elif step.state is not None:
+        host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"
+        output = lab.pod(step.state).state()
     else:
         host = step.host or client
         command_line = filled(step.run or "")
         command = typed(command_line)
-        execute = lab.tool if step.place == "tools" else lab.execute
         with journal.timed(f"{command} on {host}", LABCTL):
-            ran = execute(host, argv(command_line), TOOL_TIMEOUT)
+            ran = _ran(lab, step, host, argv(command_line))
         output, code = ran.output, ran.exit_code
         if step.judges and step.place == "tools" and code is not None and code < 0:
             raise _ended(command, host, -code)
@@ -65,6 +68,18 @@ def _taken(
     else:
         held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
     return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
+
+
+def _ran(lab: Lab, step: DiagnosisStep, host: str, command: list[str]) -> Ran:
+    """Run a step's command; where the service has ended or is paused, the answer is that, as `docker exec` has it."""
+    if step.place == "tools":
+        return lab.tool(host, command, TOOL_TIMEOUT)
+    try:
+        return lab.execute(host, command, TOOL_TIMEOUT)
+    except EngineError:
+        if lab.pod(host).unpaused():
+            raise
+        return Ran(1, "", f"The container of {host} does not run.", 0.0)
 
 
 def _ended(command: str, host: str, number: int) -> LabError:

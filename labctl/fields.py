@@ -116,6 +116,7 @@ SYSCTLS = {  # what a host may be given; all of them live in the host's own netw
     "net.ipv4.tcp_syn_retries",
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
+    "net.ipv6.conf.lo.disable_ipv6",
 }
 
 
@@ -247,6 +248,7 @@ Amount = Annotated[  # of things that are counted, see `amounts_to`
         }
     ),
 ]
+Descriptors = Annotated[int, Field(ge=3, le=1 << 20)]  # 0, 1 and 2 are always there; fs.nr_open, see proc(5)
 ExitCode = Annotated[int, Field(ge=0, le=255)]
 Command = Annotated[str | list[str], BeforeValidator(_command)]
 

@@ -18,7 +18,7 @@ from labctl.fields import Command, argv
 from labctl.lab import Lab
 from labctl.model import Phase
 from labctl.observe import Observer
-from labctl.places import OWN_IMAGE
+from labctl.places import with_agent
 from labctl.session import Session
 
 Place = Literal["tools", "service"]
@@ -74,8 +74,8 @@ def tries(observer: Observer, here: Spot) -> Iterator[tuple[str, Place, Command]
         return
     target = Target.parse(observer.target)
     seconds = str(math.ceil(client.timeout))
-    # labctl's own image has curl and nc, whoever it runs as
-    ours = here.host == client.host and observer.lab.pod(here.host).settings.image == OWN_IMAGE
+    # an image with labctl's programs has curl and nc, whoever it runs as
+    ours = here.host == client.host and observer.lab.pod(here.host).settings.image in with_agent()
     place = here.place if ours else "tools"
     if target.scheme in WEB:
         yield client.host, place, ["curl", "-v", "--max-time", seconds, target.url]

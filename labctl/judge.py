@@ -75,8 +75,11 @@ def criteria(step: DiagnosisStep) -> str:
 
 def question(step: DiagnosisStep, client: str) -> str:
     """Return what a diagnosis step asks of whom; `client` is the host where a step is taken that names none."""
-    where = f"the log of {step.log}" if step.log else f"on {step.host or client}: {typed(step.run or '')}"
-    return where + (f"   # {criteria(step)}" if step.judges else "")
+    if step.log or step.state:
+        asked = f"the log of {step.log}" if step.log else f"the state of {step.state}"
+    else:
+        asked = f"on {step.host or client}: {typed(step.run or '')}"
+    return asked + (f"   # {criteria(step)}" if step.judges else "")
 
 
 def unmet(step: DiagnosisStep, output: str, code: int | None) -> list[str]:

@@ -8,7 +8,16 @@ from typing import Any
 
 from labctl import sockets
 from labctl.actions import Action, Ask, Call, Configure, Proof, Until
-from labctl.errors import AgentRefused, DeadlineExceeded, LabError, NotInPlace, UnknownName, indented
+from labctl.errors import (
+    AgentRefused,
+    DeadlineExceeded,
+    EngineError,
+    EngineUnavailable,
+    LabError,
+    NotInPlace,
+    UnknownName,
+    indented,
+)
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
@@ -29,6 +38,7 @@ class Lab:
         self.pods = pods
         self.values = values  # what placeholders stand for
         self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
+        self._away: set[str] = set()  # hosts that are off the network
         self._session = session
         self._journal = journal
 
@@ -59,10 +69,25 @@ class Lab:
         if step.verb not in VERBS:
             raise UnknownName("verb", step.verb, VERBS)
         with self._journal.timed(f"{step.verb.replace('_', ' ')} {step.service}", DOCKER):
-            answer = getattr(self.pod(step.service), step.verb)(**step.arguments)
+            try:
+                answer = getattr(self.pod(step.service), step.verb)(**step.arguments)
+            except EngineUnavailable:
+                raise
+            except EngineError:
+                self.demand_whole()  # a sandbox that is lost explains more than what the engine says of its absence
+                raise
+        if step.verb in ("connect", "disconnect"):
+            self._tell_names(step.service, there=step.verb == "connect")
         if isinstance(answer, Ran):
             demand(step.service, step.arguments["argv"], answer, 0)
         return answer
+
+    def _tell_names(self, host: str, *, there: bool) -> None:
+        """Have all resolvers know a host's names, or not: Docker's forgets those of who is not on the network."""
+        (self._away.discard if there else self._away.add)(host)
+        gone = {name for away in self._away for name in self.pod(away).place.aliases}
+        for pod in self.pods.values():
+            pod.know({name: address for name, address in pod.place.names.items() if name not in gone})
 
     def ask(self, step: Ask) -> Any:
         """Ask a program in a host."""
@@ -203,7 +228,7 @@ class Lab:
                 return False
         if until.log is not None and not matches(until.log, pod.log()):
             return False
-        if until.exits is not None and pod.exit() != Exit(until.exits):
+        if until.exits is not None and ((end := pod.exit()) is None or end.code != until.exits):
             return False
         return until.run is None or self.tool(pod.host, argv(until.run), PROOF_WITHIN).exit_code == 0
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from labctl import proof
 from labctl.actions import Action, Configure
+from labctl.actions.client import Settings
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
-from labctl.diagnose import TOOL_TIMEOUT, diagnosed
+from labctl.diagnose import diagnosed
 from labctl.errors import AgentRefused, LabError, NoClient, UsageError
 from labctl.evidence import Seen, Witnesses
 from labctl.fields import Command, argv, typed
@@ -26,12 +27,12 @@ from labctl.model import Diagnosis, Evidence, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
+from labctl.tries import tried
 from labctl.triggers import Triggers
 
 BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
 CONTROLS_EVERY = 0.5  # seconds between two observations that only see whether it stays broken
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
-AT_ONCE = 32  # tries
 COMMAND = "run"  # the name of the client that is the scenario's own command
 
 
@@ -43,9 +44,7 @@ class Observer:
         self.lab = lab
         self.triggers = Triggers(lab, scenario.trigger, self._apply)
         self._journal = journal
-        self._settings: dict[str, Any] = {
-            name: getattr(scenario.client, name) for name in ("target", "timeout", "environment", "retry")
-        }
+        self._settings: dict[str, Any] = {name: getattr(scenario.client, name) for name in Settings.model_fields}
         self.broken_timeout = self._timeout  # while the fault is in place
         self._chosen = chosen
         self._known: Mapping[str, Any] = {}
@@ -142,6 +141,7 @@ class Observer:
     def observe(self, *, healed: bool = False) -> Observation:
         """Replay the triggers, let every client try once, and hold each against what this phase expects."""
         self.triggers.begin()
+        self._await_dependencies()
         with self._witnesses.watching() as seen:
             at = self._journal.now
             tries = self._tried()
@@ -155,14 +155,23 @@ class Observer:
         self.observations.append(observation)
         return observation
 
+    def _await_dependencies(self) -> None:
+        """Wait, as Compose does before it starts a service, until what the client depends on is healthy; or sleep."""
+        if self._settings["pause"]:
+            self._pause(self._settings["pause"])
+        for host, dependency in (self._settings["depends_on"] or {}).items():
+            if dependency.on_health:
+                with self._journal.timed(f"waiting until {host} is healthy", WAITING):
+                    self.lab.pod(host).await_health()
+
     def _tried(self) -> tuple[Try, ...]:
         """Let every client try, and what triggers do meanwhile be done."""
         late = self.triggers.late(len(self._names()) or 1, self._timeout)
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try")
+        pool = ThreadPoolExecutor(1, thread_name_prefix="trigger")
         try:
             triggered = pool.submit(late)
             with self._journal.timed("trying to connect", WAITING):
-                tries = tuple(self._tries(pool))
+                tries = tuple(self._tries())
             triggered.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
@@ -212,34 +221,18 @@ class Observer:
         return [
             name
             for name, client in self._known.items()
-            if scheme in client["schemes"] and (not self._chosen or name in self._chosen)
+            if scheme in client["schemes"]
+            and (client["asks_again"] or self._settings["again"] is None)
+            and (not self._chosen or name in self._chosen)
         ]
 
-    def _tries(self, pool: ThreadPoolExecutor) -> list[Try]:
+    def _tries(self) -> list[Try]:
         if self.scenario.client.run is not None:
             return [self._command()]
-        return [future.result() for future in [pool.submit(self._try, name) for name in self._names()]]
-
-    def _try(self, client: str) -> Try:
-        retry = self._settings["retry"]
-        timeout = self._timeout
         program = self.lab.pod(self.scenario.client.host).clients
         if program is None:
             raise LabError(f"{self.scenario.client.host!r} runs no clients.")
-        patience = 2 * timeout + (retry.for_ if retry else 0) + TOOL_TIMEOUT
-        reply = program.ask(
-            "try",
-            patience,
-            client=client,
-            target=self._settings["target"],
-            timeout=timeout,
-            environment=self._settings["environment"] or {},
-            retry={"every": retry.every, "for": retry.for_} if retry else None,
-        )
-        try:
-            return Try.parse(reply)
-        except (KeyError, ValueError, TypeError) as error:
-            raise LabError(f"the client {client} reported something that is no try: {error}") from error
+        return tried(program, self._names(), self._settings, self.triggers.between)
 
     def _command(self) -> Try:
         command = self.scenario.client.run or ""

@@ -36,8 +36,7 @@ TELLING = frozenset({SYN, SYN_ACK, RST, *ICMP_KINDS})  # these always tell how a
 HOST_ADDRESS = "address."  # what the name of a host's address begins with, see labctl.placeholders.address_of
 MAGIC, COOKED, SNAP = 0xA1B23C4D, 276, 256  # nanoseconds (pcap-savefile(5)), LINKTYPE_LINUX_SLL2, bytes of a packet
 FILE, RECORD = struct.Struct("<IHHiIII"), struct.Struct("<IIII")
-LINK = struct.Struct("!H8xB9x")  # protocol and direction, as in packet(7)
-IP4, IP6, ARP = 0x0800, 0x86DD, 0x0806
+LINK, IP4, IP6, ARP = struct.Struct("!H8xB9x"), 0x0800, 0x86DD, 0x0806  # protocol and direction, as in packet(7)
 TO_US, FROM_US = 0, 4  # other directions are broadcasts, and what a bridge flooded to everybody
 TCP_PROTOCOL, ICMP_PROTOCOL, ICMP6_PROTOCOL = 6, 1, 58
 QUOTED, AT_FLAGS = struct.Struct("!HHI"), 13  # what an ICMP error quotes of a TCP header at least; where that has flags
@@ -120,13 +119,14 @@ def connections(
 def shape(connection: Connection, also: Collection[str] = ()) -> tuple[tuple[str, str, str], ...]:
     """Return the kinds of packets that each host sent, in the order in which they first came: (by, kind, reached).
 
-    They are those of TELLING and those named in `also`. A RST by the client itself is its own way of giving up, and
-    counts only where it is named. It does not count how often a packet was sent; the one that came furthest does.
+    They are those of TELLING and those named in `also`: a RST by the client itself, its way of giving up, and one after
+    both have closed only there. It does not count how often a packet was sent; the one that came furthest does.
     """
-    shaped: dict[tuple[str, str], str] = {}
+    shaped, open_ends = dict[tuple[str, str], str](), {connection.client, connection.server}
     for packet in connection.packets:
-        own_reset = packet.kind == RST and packet.by == connection.client != connection.server
-        if packet.kind in also or (packet.kind in TELLING and not own_reset):
+        open_ends -= {packet.by} if packet.kind == FIN else set()
+        tells_nothing = packet.kind == RST and (packet.by == connection.client != connection.server or not open_ends)
+        if packet.kind in also or (packet.kind in TELLING and not tells_nothing):
             reached = shaped.setdefault((packet.by, packet.kind), packet.reached)
             if _distance(connection, packet.by, packet.reached) > _distance(connection, packet.by, reached):
                 shaped[packet.by, packet.kind] = packet.reached

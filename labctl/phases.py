@@ -94,7 +94,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
 def _demand_sight(healthy: Observer) -> None:
     """See that the captures show what is known to have happened: the clients got through."""
     evidence = healthy.evidence
-    if evidence is None or evidence.flaws or healthy.target is None or _on_loopback(healthy.target):
+    if evidence is None or evidence.flaws or healthy.target is None or Target.parse(healthy.target).on_loopback:
         return
     answered = [one for one in evidence.connections if any(packet.kind == SYN_ACK for packet in one.packets)]
     if not answered:
@@ -111,12 +111,6 @@ def _demand_sight(healthy: Observer) -> None:
             f"{answered[0].client} do not both capture",
             "One of them listens on the wrong interface.",
         )
-
-
-def _on_loopback(target: str) -> bool:
-    """Tell whether the way to a target leaves no host; of that no connection is shown."""
-    host = Target.parse(target).host
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _seen_at_both_ends(connection: Connection) -> bool:

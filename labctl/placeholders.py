@@ -13,7 +13,7 @@ from labctl.clients import Target
 from labctl.documents import Path
 
 PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
-TARGET_HOST, TARGET_PORT = "client.target.host", "client.target.port"
+TARGET_URL, TARGET_HOST, TARGET_PORT = "client.target.url", "client.target.host", "client.target.port"
 UNASSIGNED = "unassigned.address"  # of the lab's own network, and no host has it
 PROSE = ("explain", "title")
 FIXED = ("name", "cause", "stack", "override", "requires")  # known before there is a lab
@@ -29,7 +29,7 @@ def known(path: Path, hosts: Collection[str]) -> list[str]:
     if path[0] in FIXED:
         return []
     of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED]
-    return [TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
+    return [TARGET_URL, TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
 
 
 def named(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -62,4 +62,4 @@ def filled(value: Any, values: Mapping[str, str]) -> Any:
 def of_target(url: str) -> dict[str, str]:
     """Return the values of the placeholders that a client's target gives."""
     target = Target.parse(url)
-    return {TARGET_HOST: target.host, TARGET_PORT: str(target.port)}
+    return {TARGET_URL: target.url, TARGET_HOST: target.host, TARGET_PORT: str(target.port)}

@@ -6,6 +6,7 @@ What actions ask of the engine about a host (`actions.Call`) are the methods nam
 from __future__ import annotations
 
 import itertools
+import json
 import shlex
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,9 @@ from typing import Any
 
 from labctl import sockets, specs
 from labctl.actions import DEVICE
+from labctl.attached import Attached
 from labctl.clients import plugin_files
 from labctl.engine.containers import ContainerSpec
-from labctl.engine.stream import Output, Stream
 from labctl.errors import AgentRefused, LabError, NotThere
 from labctl.fields import Command
 from labctl.model import Exit, Listening, Ran
@@ -49,14 +50,14 @@ class Pod:
         self.place = place
         self.clients: Program | None = None
         self.service = ""
-        self.outputs: list[Output] = []  # of each container that ran the service, the newest last
         self._current = settings  # as the last recreate left them
         self._session = session
         self._containers = session.containers
         self._sandbox = ""
         self._made: Future[str] | None = None  # the service's next container, where it was made ahead
         self._agent: Program | None = None
-        self._streams: list[Stream] = []
+        self._attached = Attached(host, session.connection)
+        self.outputs = self._attached.outputs
         self._numbers = itertools.count(1)
         self._changing = threading.Lock()
 
@@ -76,7 +77,7 @@ class Pod:
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
-        self._agent = self._attach_program(self._sandbox, "agent")
+        self._agent = self._attached.program(self._sandbox, "agent")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
             self._made = beside.submit(self._create, "service", self._current)
             self._containers.start(self._sandbox)
@@ -90,7 +91,7 @@ class Pod:
 
     def _configure(self) -> None:
         """Give the host what lives in its network namespace: the lab's names, and the routes of the stack."""
-        self.agent.ask("resolve", ANSWERS, names=dict(self.place.names))
+        self.know(self.place.names)
         for destination, gateway in self.place.routes.items():
             self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
 
@@ -109,9 +110,9 @@ class Pod:
             if removing:
                 removing.result()
             if self._current.runs_clients:
-                self.clients = self._attach_program(container, "clients")
+                self.clients = self._attached.program(container, "clients")
             else:
-                self._attach_log(container)
+                self._attached.log(container)
             self.service = container
             self._containers.start(container)
 
@@ -120,7 +121,7 @@ class Pod:
         if self.clients is not None:
             self.clients.close()  # they do not end with the sandbox
         container = self._create(specs.CLIENTS_ROLE, specs.CLIENTS)
-        self.clients = self._attach_program(container, "clients")
+        self.clients = self._attached.program(container, "clients")
         self._containers.start(container)
 
     def clients_ready(self, seconds: float) -> Mapping[str, Any]:
@@ -179,11 +180,11 @@ class Pod:
 
     def paused(self) -> bool:
         """Tell whether the service is paused."""
-        return self._containers.state(self.service) == "paused"
+        return self._containers.status(self.service) == "paused"
 
     def unpaused(self) -> bool:
         """Tell whether the service runs and is not paused."""
-        return self._containers.state(self.service) == "running"
+        return self._containers.status(self.service) == "running"
 
     def power_off(self) -> None:
         """Take the host off the network, then end its service: nobody sees a last packet."""
@@ -241,6 +242,14 @@ class Pod:
         """Return what the service printed since it was last made."""
         return self.outputs[-1].text if self.outputs else ""
 
+    def state(self) -> str:
+        """Return what the engine says of the state of the service's container, as JSON."""
+        return json.dumps(self._containers.state(self.service))
+
+    def know(self, names: Mapping[str, str]) -> None:
+        """Have the host's resolver answer for these names, and for no others."""
+        self.agent.ask("resolve", ANSWERS, names=dict(names))
+
     def await_health(self) -> None:
         """Wait until the service's own health check passes."""
         check = self.settings.healthcheck
@@ -254,8 +263,7 @@ class Pod:
 
     def close(self) -> None:
         """Cut the streams: the agent ends, and everything in its PID namespace with it."""
-        for stream in self._streams:
-            stream.close()
+        self._attached.close()
 
     def _end_service(self) -> None:
         if self.exit() is None:
@@ -284,18 +292,6 @@ class Pod:
         if files:
             self._containers.put(container, files)
         return container
-
-    def _attach_program(self, container: str, name: str) -> Program:
-        stream = Stream(self._session.connection, container, writes=True)
-        self._streams.append(stream)
-        return Program(self.host, stream, name)
-
-    def _attach_log(self, container: str) -> None:
-        stream = Stream(self._session.connection, container, writes=False)
-        self._streams.append(stream)
-        output = Output(container)
-        self.outputs.append(output)
-        stream.listen(output.add, lambda: None)
 
 
 def demand(host: str, argv: Sequence[str], ran: Ran, exits: int | None) -> None:

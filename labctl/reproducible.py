@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 ADDRESS, ID, PATH, PID, PORT, TIME = "<address>", "<id>", "<path>", "<pid>", "<port>", "<time>"
+LINE, VERSION = "<line>", "<version>"
 LABS = "198.19."  # what the addresses of all labs begin with, see labctl/subnets.py
 FIRST_LOCAL_PORT = 32768  # ip_local_port_range, Documentation/networking/ip-sysctl.rst
 AT_ONCE, TIMED_OUT = 2 / 5, 9 / 10  # of a client's timeout
@@ -49,6 +50,8 @@ _CURLS_TIMER = re.compile(  # a millisecond decides which of its wordings curl t
     rf"(?<=curl: \(28\) )(?:Failed to connect to \S+ port \d+ after {TIME} ms: Timeout was reached"
     rf"|Connection timed out after {TIME} milliseconds)"
 )
+_SSL_LINES = re.compile(r"(?<=\(_ssl\.c:)\d+(?=\))", re.ASCII)  # of Python's source, as it ends what OpenSSL said
+_OPENSSL = re.compile(r"(?<=\bOpenSSL/)\d+\.\d+\.\d+[a-z]?(?=: error:)", re.ASCII)  # as curl begins it
 
 
 def text(said: str, names: Mapping[str, str]) -> str:
@@ -58,7 +61,8 @@ def text(said: str, names: Mapping[str, str]) -> str:
     `${address.server}`; any other of the labs' range `<address>`. Elapsed times keep the words of their unit (`after
     <time> ms`); settings, such as `timeout=2.0`, stay. A port from 32768 on, beside an address, is a local one. Files'
     paths become `<path>`, with the line where a traceback names one; URLs' paths stay. Of curl's wordings for its own
-    timer the shortest is taken. What was replaced already stays as it is.
+    timer the shortest is taken. What OpenSSL said loses the line of Python's source and the library's version. What was
+    replaced already stays as it is.
     """
     placeholders = {address: f"${{{name}}}" for name, address in sorted(names.items(), reverse=True)}
     said = _PATHS.sub(_path, said)
@@ -68,6 +72,7 @@ def text(said: str, names: Mapping[str, str]) -> str:
     said = _PORTS.sub(lambda found: found[0] if int(found[3]) < FIRST_LOCAL_PORT else found[1] + PORT, said)
     said = _IDS.sub(ID, said)
     said = _TIMES.sub(rf"\1 {TIME}\2", said)
+    said = _OPENSSL.sub(VERSION, _SSL_LINES.sub(LINE, said))
     said = _CURLS_TIMER.sub(f"Connection timeout after {TIME} ms", said)
     return _PIDS.sub(lambda found: (found[1] or found[2]) + PID, said)
 

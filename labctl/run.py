@@ -73,7 +73,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     dossier.begin(journal.folder, loaded)
     try:
         where = (loaded.stack, scenario.name, scenario.client.host, session, journal)
-        with deployed(*where, options.captures, options.clients) as lab:
+        with deployed(*where, options.captures, options.clients, scenario.client.scheme) as lab:
             end = _in(lab, loaded, session, journal, options, account)
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import BeforeValidator, Discriminator, Field, Tag
-from pydantic.json_schema import SkipJsonSchema
 
 from labctl import actions, checks, documents, placeholders, stack
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
+from labctl.clients import Target
 from labctl.documents import Document
 from labctl.errors import Mistakes, UsageError, nearest
 from labctl.expect import Expect
 from labctl.fields import (
     HOSTS,
     Command,
+    Descriptors,
+    Duration,
     Environment,
     ExitCode,
     Host,
@@ -35,6 +37,7 @@ from labctl.fields import (
     Written,
     known,
 )
+from labctl.readiness import Dependencies
 from labctl.record import Record, file_of
 from labctl.record import read as read_record
 from labctl.stack import Stack
@@ -45,6 +48,15 @@ CAUSES = {
     "firewall": "A rule on the server, the client or a device in between stops the packets.",
     "listening-address": "The server runs, but listens on another address than the one the client uses.",
     "backlog": "The server's queue of connections to be accepted is full.",
+    "not-ready": "The service is starting, or its port is open before it can serve.",
+    "name": "The name leads nowhere, or to somebody else.",
+    "unresponsive": "The connection is taken, and nobody answers.",
+    "upstream": "A proxy is reached, and what it passes requests on to is not.",
+    "cut-off": "A connection that stood is ended or lost.",
+    "path": "The way there: a route, a lost packet, a packet that is too large.",
+    "limit": "Something is used up: ports, descriptors, connections, memory.",
+    "tls": "The two do not agree on TLS, or the certificate does not hold.",
+    "access": "The server is reached, and does not let this client in.",
 }
 
 actions.discover()
@@ -92,9 +104,13 @@ class Client(Written):
     target: TargetURL | None = None
     run: Command | None = None
     timeout: Time = 2.0  # for the connect, and for each read; of a command, for the whole
+    verify: bool = True  # of https: whether the server's certificate must hold
     environment: Environment = Field(default_factory=dict)
     retry: Retry | None = None
-    connection: SkipJsonSchema[Any] = None
+    nofile: Descriptors | None = None
+    depends_on: Dependencies = Field(default_factory=dict)
+    pause: Time | None = None
+    again: Duration | None = None
 
     @pydantic.model_validator(mode="after")
     def _tries_something(self) -> Self:
@@ -102,12 +118,18 @@ class Client(Written):
             raise ValueError("the client needs either a `target` or a command to `run`")
         return self
 
+    @property
+    def scheme(self) -> str:
+        """What its target begins with; of a command, for which no client is needed, that of most."""
+        return Target.parse(self.target).scheme if self.target else "http"
+
 
 class DiagnosisStep(Written):
-    """What tells this cause from the others: a command or a log, judged by a pattern or an exit code."""
+    """What tells this cause from the others: a command, a log, a container's state; judged by pattern or exit code."""
 
     run: Command | None = None
     log: Host | None = None
+    state: Host | None = None  # of the service's container, as `docker inspect` has it
     host: Host | None = None
     place: Literal["service", "tools"] = Field(default="service", alias="with")
     shows: Pattern | None = None
@@ -118,11 +140,11 @@ class DiagnosisStep(Written):
 
     @pydantic.model_validator(mode="after")
     def _asks_something(self) -> Self:
-        if (self.run is None) == (self.log is None):
-            raise ValueError("a diagnosis step has either `run` or `log`")
-        if self.log and (ignored := self.model_fields_set & {"host", "place", "exits"}):
+        if [self.run, self.log, self.state].count(None) != 2:  # noqa: PLR2004 - of three, one is written
+            raise ValueError("a diagnosis step has one of `run`, `log` and `state`")
+        if self.run is None and (ignored := self.model_fields_set & {"host", "place", "exits"}):
             names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
-            raise ValueError(f"a log is only read, so {names} would mean nothing here")
+            raise ValueError(f"a {'log' if self.log else 'state'} is only read, so {names} would mean nothing here")
         if not self.judges and not self.context:
             raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:
@@ -230,6 +252,7 @@ def load(file: Path, *, recorded: bool = True) -> Loaded:
     mistakes += checks.placeholders_in(document, hosts)
     if on is not None:
         mistakes += checks.target(document, on)
+        mistakes += checks.dependencies(document, on)
     context = {} if on is None else {HOSTS: hosts}
     try:
         scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)

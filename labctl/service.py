@@ -9,8 +9,9 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import compose
-from labctl.fields import LONGEST, Command, Environment, Name, Sysctls, Time, Written, address, one_of
+from labctl.fields import Command, Environment, Name, Sysctls, Written, address, one_of
 from labctl.places import OWN_IMAGE, images, with_agent
+from labctl.readiness import Dependency, HealthCheck, by_name
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", re.ASCII)
 LONGEST_IMAGE = 255  # characters of its name
@@ -110,13 +111,6 @@ def _variables(value: Any) -> Any:
     return mapping
 
 
-def by_name(value: Any) -> Any:
-    """Read `- name` and `name:` with nothing after it as a name with an empty entry."""
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return {name: {} for name in value}
-    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
-
-
 Variables = Annotated[Environment, BeforeValidator(_variables)]
 Address = Annotated[str, AfterValidator(address)]
 Inside = Annotated[str, AfterValidator(_inside)]  # an absolute path in a container
@@ -141,27 +135,6 @@ class Attachment(Written):
     """A service's place on a network."""
 
     aliases: tuple[Name, ...] = ()
-
-
-class HealthCheck(Written):
-    """How Docker itself tells that a service is ready."""
-
-    test: Command
-    interval: Time = 1.0
-    timeout: Time = 2.0
-    retries: int = Field(default=10, ge=1, le=100)
-
-    @pydantic.model_validator(mode="after")
-    def _comes_to_an_end(self) -> Self:
-        if (self.interval + self.timeout) * self.retries > LONGEST:
-            raise ValueError(f"(interval + timeout) x retries is longer than {LONGEST:g}s, the longest that is waited")
-        return self
-
-
-class Dependency(Written):
-    """What a service waits for before it starts."""
-
-    condition: Literal["service_started", "service_healthy"] = "service_started"
 
 
 class Beyond(Written):
@@ -201,4 +174,4 @@ class Service(Written):
     @property
     def runs_clients(self) -> bool:
         """Whether this service is labctl's own client program, ready for tries."""
-        return self.image == OWN_IMAGE and self.command in ("clients", ["clients"])
+        return self.command in ("clients", ["clients"]) and self.image in with_agent()

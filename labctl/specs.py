@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.clients import ONLY
+from labctl.clients import ONLY, WARM
 from labctl.engine.containers import ContainerSpec
 from labctl.fields import argv
 from labctl.places import OWN_IMAGE
@@ -37,6 +37,7 @@ class Place:
     files: Mapping[str, str]  # by their paths in the service
     volumes: Mapping[str, str]  # the stack's names for them, and the engine's
     clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
+    warm: str = "http"  # the scheme of the targets that they are made ready for
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:
@@ -72,7 +73,7 @@ def service(
         command=argv(settings.command) if settings.command is not None else None,
         entrypoint=argv(settings.entrypoint) if settings.entrypoint is not None else None,
         labels={**place.labels, ROLE: role},
-        environment=settings.environment | _only(place) if settings.runs_clients else settings.environment,
+        environment=settings.environment | _clients(place) if settings.runs_clients else settings.environment,
         user=settings.user,
         joins=sandbox,
         apart=role == CLIENTS_ROLE,
@@ -86,8 +87,8 @@ def service(
     )
 
 
-def _only(place: Place) -> dict[str, str]:
-    return {} if place.clients is None else {ONLY: ",".join(place.clients)}
+def _clients(place: Place) -> dict[str, str]:
+    return {WARM: place.warm, **({} if place.clients is None else {ONLY: ",".join(place.clients)})}
 
 
 def _health(settings: Service) -> dict[str, Any] | None:

@@ -18,7 +18,8 @@ from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
 from labctl.fields import Name, Written
 from labctl.places import images, installed, leads_out
-from labctl.service import Few, Service, by_name
+from labctl.readiness import by_name
+from labctl.service import Few, Service
 
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}

@@ -26,10 +26,16 @@ class Triggers:
             self._apply(action)
 
     def begin(self) -> None:
-        """Do those that are not late."""
+        """Do those that come before the clients try."""
         self._lab.held.clear()
         for action in self._actions:
-            if not action.late:
+            if action.early:
+                self._apply(action)
+
+    def between(self) -> None:
+        """Do those that happen between two requests of a client."""
+        for action in self._actions:
+            if action.between:
                 self._apply(action)
 
     def late(self, tries: int, timeout: float) -> Callable[[], None]:

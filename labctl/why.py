@@ -20,11 +20,13 @@ from labctl.record import Recorded
 from labctl.reproducible import text
 from labctl.scenario import CAUSES
 from labctl.symptoms import Symptom
+from labctl.symptoms.codes import code_of
 
 FIRST_ANSWER = 1.0  # seconds: what takes longer is no answer to the first SYN, which is sent again then (RFC 6298, 2.1)
 LABS_PORT = "8080"  # of the servers in the stacks
 SERVER_PORT = "SERVER_PORT"  # the same, for somebody who has another
 ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
+STOCK = "http"  # what the stock server speaks
 CONNECTED = (Stage.HANDSHAKE, Stage.SEND, Stage.RECEIVE)
 NUMBER = re.compile(r"\d+")
 
@@ -71,10 +73,10 @@ def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
     """Return the causes of an error, those first whose record has its very words; and why the others are none."""
     causes: list[Cause] = []
     excluded: list[Excluded] = []
-    clients = _comparable(symptom, entries)
+    spoken = {_scheme(entry) for entry in entries if symptom.client in entry.recorded}
     for entry in entries:
-        seen = {name: one for name, one in entry.recorded.items() if name in clients}
-        same = [name for name, one in seen.items() if _same(symptom, entry, one)]
+        seen = _comparable(symptom, entry, spoken)
+        same = [name for name, one in seen.items() if _same(symptom, entry, one)] if _same_code(symptom, entry) else []
         if same:
             causes.append(_cause(symptom, entry, same))
         elif seen:
@@ -84,17 +86,34 @@ def why(symptom: Symptom, entries: Sequence[Entry]) -> Answer:
     causes.sort(key=lambda one: (not one.exact, one.scenario in slow, order.index(one.cause), one.scenario))
     return Answer(
         symptom,
-        clients == {symptom.client},
+        bool(spoken) and all(cause.clients == (symptom.client,) for cause in causes),
         tuple(causes),
         tuple(excluded),
         tree([one.scenario for one in causes], entries),
     )
 
 
-def _comparable(symptom: Symptom, entries: Sequence[Entry]) -> set[str]:
-    """Return the clients whose records an error is compared with: its own, where it has any, or else all."""
-    recorded = {client for entry in entries for client in entry.recorded}
-    return {symptom.client} if symptom.client in recorded else recorded
+def _comparable(symptom: Symptom, entry: Entry, spoken: Collection[str | None]) -> Mapping[str, Recorded]:
+    """Return what an error is compared with: what its client saw of the scenario, or all did, or nothing.
+
+    All, where the text does not tell the client, or where it is one of another protocol: the stock server stands for
+    any. What was measured with a server that has clients of its own is theirs alone.
+    """
+    scheme = _scheme(entry)
+    if scheme in spoken:
+        return {name: one for name, one in entry.recorded.items() if name == symptom.client}
+    return entry.recorded if not spoken or scheme in (STOCK, None) else {}
+
+
+def _scheme(entry: Entry) -> str | None:
+    target = entry.scenario.client.target
+    return Target.parse(target).scheme if target else None
+
+
+def _same_code(symptom: Symptom, entry: Entry) -> bool:
+    """Tell whether a scenario gives an error's code, with whichever client tells it: its cause gives it, not they."""
+    told = {code_of(seen.outcome, seen.says) for seen in entry.recorded.values()} - {None}
+    return symptom.code is None or not told or symptom.code in told
 
 
 def _same(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
@@ -106,16 +125,21 @@ def _same(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
     """
     if symptom.outcome is None:
         return _same_words(symptom, entry, seen)
-    told: list[tuple[object, object]] = [
-        (symptom.outcome, seen.outcome),
-        (_connected(symptom.stage), _connected(seen.stage)),
-    ]
-    if symptom.outcome is not Outcome.RESET:
-        told.append((symptom.errno, seen.errno))
-    return not any(mine is not None and its is not None and mine != its for mine, its in told)
+    if symptom.outcome is not seen.outcome:
+        return False
+    stages = _stages(entry, seen)
+    if symptom.stage and stages and _connected(symptom.stage) not in stages:
+        return False
+    return symptom.outcome is Outcome.RESET or not (symptom.errno and seen.errno) or symptom.errno == seen.errno
 
 
-def _connected(stage: Stage | None) -> Stage | bool | None:
+def _stages(entry: Entry, seen: Recorded) -> set[Stage | bool]:
+    """Return the stage of what was recorded; where its client does not tell it, those that others tell of the same."""
+    told = [seen] if seen.stage else [one for one in entry.recorded.values() if one.outcome is seen.outcome]
+    return {_connected(one.stage) for one in told if one.stage}
+
+
+def _connected(stage: Stage) -> Stage | bool:
     """Return a stage, or that there was a connection already."""
     return stage in CONNECTED or stage
 
@@ -158,9 +182,14 @@ def _in_time(symptom: Symptom, entry: Entry) -> bool:
 
 def _reason(seen: Mapping[str, Recorded]) -> str:
     """Say what clients see of another scenario: what most of them do."""
-    [(told, times)] = Counter(map(came_to, seen.values())).most_common(1)
+    [(told, times)] = Counter(map(_shown, seen.values())).most_common(1)
     who = next(iter(seen)) if len(seen) == 1 else f"{times} of {len(seen)} clients"
     return f"there {who} would show {told}"
+
+
+def _shown(seen: Recorded) -> str:
+    code = code_of(seen.outcome, seen.says)
+    return came_to(seen) + (f", {code}" if code else "")
 
 
 def came_to(seen: Recorded) -> str:

@@ -177,7 +177,7 @@ INJECTED = [
     scenario("a header", "http://server:8080/", "http://server:8080/\\r\\nX: y", UNSEEN),
     scenario("a header, by a line's end", "http://server:8080/", "http://server:8080/\\nX: y", "a blank or a control"),
     scenario("credentials", "http://server:8080/", "http://me:secret@server:8080/", "has a user in it"),
-    scenario("a file as a target", "http://server:8080/", "file:///etc/passwd", "begins with neither http:// nor tcp://"),
+    scenario("a file as a target", "http://server:8080/", "file:///etc/passwd", "begins with none of http://"),
     service("a line in /etc/hosts", 'extra_hosts: {"x\\n0.0.0.0 y": 192.0.2.1}', "is no host's name"),
     service("the machine in /etc/hosts", "extra_hosts: {machine: host-gateway}", "is no address"),
     service("an interface in an address", "extra_hosts: {x: 'fe80::1%$(id)'}", "is no address"),

@@ -112,3 +112,9 @@ def starved(do: Callable[[], None]) -> None:
         do()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((HERE, 0))
+        return int(taken.getsockname()[1])

@@ -10,7 +10,7 @@ from symptoms_real import Told
 WORDED: list[tuple[str, Told]] = [
     (
         "requests.exceptions.SSLError: HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url: / (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed')))",
-        ("requests", "requests", "tls-error", None, None, "x", 443),
+        ("requests", "requests", "tls-error", "handshake", None, "x", 443),
     ),
     (
         "curl: (6) Could not resolve host: nowhere.invalid",
@@ -245,7 +245,7 @@ WORDED: list[tuple[str, Told]] = [
     ),
     (
         "redis.exceptions.ConnectionError: Error 111 connecting to db:6379. Connection refused.",
-        ("redis", None, "refused", "connect", "ECONNREFUSED", "db", 6379),
+        ("redis", "redis", "refused", "connect", "ECONNREFUSED", "db", 6379),
     ),
     (
         "socket.gaierror: [Errno -2] Name or service not known",
@@ -278,5 +278,145 @@ WORDED: list[tuple[str, Told]] = [
     (
         "backup[12]: sync to store failed: No route to host",
         ("the kernel's wording", None, "unreachable", None, "EHOSTUNREACH", None, None),
+    ),
+    (
+        "requests.exceptions.HTTPError: 502 Server Error: Bad Gateway for url: http://x/",
+        ("requests", "requests", "protocol-error", "protocol", None, "x", None),
+    ),
+    (
+        "2026-11-23 10:00:00 ERROR sync failed: 504 Server Error: Gateway Time-out for url: http://x:80/",
+        ("requests", "requests", "protocol-error", "protocol", None, "x", 80),
+    ),
+    (
+        "requests.exceptions.RetryError: HTTPConnectionPool(host='x', port=80): Max retries exceeded with url: / (Caused by ResponseError('too many 503 error responses'))",
+        ("requests", "requests", "protocol-error", "protocol", None, "x", 80),
+    ),
+    (
+        "urllib.error.HTTPError: HTTP Error 503: Service Unavailable",
+        ("urllib", "urllib", "protocol-error", "protocol", None, None, None),
+    ),
+    (
+        "httpx.HTTPStatusError: Server error '502 Bad Gateway' for url 'http://x/'",
+        ("httpx", "httpx", "protocol-error", "protocol", None, "x", None),
+    ),
+    (
+        "aiohttp.client_exceptions.ClientResponseError: 504, message='Gateway Timeout', url='http://x/'",
+        ("aiohttp", "aiohttp", "protocol-error", "protocol", None, "x", None),
+    ),
+    (
+        "curl: (22) The requested URL returned error: 503",
+        ("curl", "curl", "protocol-error", "protocol", None, None, None),
+    ),
+    (
+        "2026-11-23 10:00:00 ERROR 503: Service Unavailable.",
+        ("wget", None, "protocol-error", "protocol", None, None, None),
+    ),
+    (
+        "fatal: unable to access 'http://x/a.git/': The requested URL returned error: 502",
+        ("git", None, "protocol-error", "protocol", None, "x", None),
+    ),
+    (
+        "AxiosError: Request failed with status code 502",
+        ("Node.js", None, "protocol-error", "protocol", None, None, None),
+    ),
+    (
+        "java.io.IOException: Server returned HTTP response code: 503 for URL: http://x/",
+        ("Java", None, "protocol-error", "protocol", None, "x", None),
+    ),
+    (
+        "<head><title>502 Bad Gateway</title></head>",
+        ("HTTP", None, "protocol-error", "protocol", None, None, None),
+    ),
+    (
+        '2026/11/23 10:00:00 [error] 7#7: *1 no live upstreams while connecting to upstream, client: 10.0.0.9, upstream: "http://api/"',
+        ("nginx", None, "protocol-error", "protocol", None, "api", None),
+    ),
+    (
+        '2026/11/23 10:00:00 [error] 7#7: *1 upstream prematurely closed connection while reading response header from upstream, client: 10.0.0.9, upstream: "http://10.0.0.1:8080/"',
+        ("nginx", None, "closed", "receive", None, "10.0.0.1", 8080),
+    ),
+    (
+        "2026/11/23 10:00:00 [error] 7#7: *1 api could not be resolved (3: Host not found)",
+        ("nginx", None, "name-error", "resolve", None, "api", None),
+    ),
+    (
+        "java.net.SocketException: Unexpected end of file from server",
+        ("Java", None, "closed", "receive", None, None, None),
+    ),
+    (
+        "org.apache.http.NoHttpResponseException: The target server failed to respond",
+        ("Java", None, "closed", "receive", None, None, None),
+    ),
+    (
+        "curl: (18) transfer closed with 50000 bytes remaining to read",
+        ("curl", "curl", "closed", "receive", None, None, None),
+    ),
+    (
+        'Get "http://h:1/": http: server closed idle connection',
+        ("Go", None, "closed", "receive", None, "h", 1),
+    ),
+    (
+        "EOFError: the server closed the connection without an answer",
+        ("Python", None, "closed", None, None, None, None),
+    ),
+    (
+        "http.client.RemoteDisconnected: Remote end closed connection without response",
+        ("http.client", None, "closed", "receive", None, None, None),
+    ),
+    (
+        "httpx.ConnectError: [Errno -2] Name or service not known",
+        ("httpx", "httpx", "name-error", "resolve", None, None, None),
+    ),
+    (
+        "nc: connect to server (10.0.0.1) port 8080 (tcp) failed: Invalid argument",
+        ("nc", "nc", "unreachable", "connect", "EINVAL", "server", 8080),
+    ),
+    (
+        "urllib.error.URLError: <urlopen error [Errno 13] Permission denied>",
+        ("urllib", "urllib", "denied", None, "EACCES", None, None),
+    ),
+    (
+        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)",
+        ("ssl", None, "tls-error", "handshake", None, None, None),
+    ),
+    (
+        "httpx.ConnectError: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)",
+        ("httpx", "httpx", "tls-error", "handshake", None, None, None),
+    ),
+    (
+        "redis.exceptions.ConnectionError: max number of clients reached",
+        ("redis", "redis", "exhausted", "protocol", None, None, None),
+    ),
+    (
+        "redis.exceptions.ResponseError: DENIED Redis is running in protected mode because protected mode is enabled",
+        ("redis", "redis", "denied", "protocol", None, None, None),
+    ),
+    (
+        "redis.exceptions.ConnectionError: Connection closed by server.",
+        ("redis", "redis", "closed", "receive", None, None, None),
+    ),
+    (
+        "redis.exceptions.TimeoutError: Timeout reading from db:6379",
+        ("redis", "redis", "timed-out", "receive", None, "db", 6379),
+    ),
+    (
+        "(error) ERR max number of clients reached",
+        ("Redis", None, "exhausted", None, None, None, None),
+    ),
+    (
+        'psycopg.OperationalError: connection failed: connection to server at "10.0.0.5", port 5432 failed: FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "app", database "app", no encryption',
+        ("psycopg", "psycopg", "denied", "protocol", None, "10.0.0.5", 5432),
+    ),
+    (
+        'psycopg.OperationalError: connection failed: connection to server at "10.0.0.5", port 5432 failed: FATAL:  sorry, too many clients already',
+        ("psycopg", "psycopg", "exhausted", "protocol", None, "10.0.0.5", 5432),
+    ),
+    (
+        'psql: error: connection to server at "db" (10.0.0.5), port 5432 failed: FATAL:  sorry, too many clients already',
+        ("PostgreSQL", None, "exhausted", None, None, "db", 5432),
+    ),
+    (
+        "psycopg.errors.ConnectionTimeout: connection timeout expired",
+        ("psycopg", "psycopg", "timed-out", None, None, None, None),
     ),
 ]

@@ -128,6 +128,7 @@ class Action(Written):
     after: Duration | None = None  # triggers only: this long after the try began
     after_syns: Host | None = pydantic.Field(default=None, alias="after-syns")  # triggers only, see `late`
     after_handshakes: Host | None = pydantic.Field(default=None, alias="after-handshakes")  # the same
+    between: bool = False  # triggers only: done while the clients wait between two requests, see `client: {again: …}`
     at_most: Duration | None = pydantic.Field(default=None, alias="at-most")  # these two wait no longer, and go on
 
     @pydantic.model_validator(mode="after")
@@ -144,6 +145,11 @@ class Action(Written):
             raise ValueError(f"an action called {key!r} exists already: {registry[key].__module__}")
         cls.kind = key
         registry[key] = cls
+
+    @property
+    def early(self) -> bool:
+        """Whether it is done before the clients try."""
+        return not self.late and not self.between
 
     @property
     def late(self) -> bool:

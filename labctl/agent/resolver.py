@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 PORT = 53
 A = 1
-NO_ERROR, FORMAT_ERROR, NAME_ERROR = 0, 1, 3
+NO_ERROR, FORMAT_ERROR, SERVER_FAILURE, NAME_ERROR, REFUSED = 0, 1, 2, 3, 5
+FAILS = {"servfail": SERVER_FAILURE, "refused": REFUSED}
 AUTHORITATIVE_REPLY = 0x8400
 RECURSION = 0x0180  # desired is copied, available is set
 POINTER_TO_QUESTION = 0xC00C
@@ -25,11 +26,21 @@ class Resolver:
 
     def __init__(self) -> None:
         self._addresses: dict[str, bytes] = {}
+        self._instead: dict[str, bytes | None] = {}
+        self._answers = "normal"
         self._serving = False
 
     def know(self, names: Mapping[str, str]) -> None:
         """Take over the table."""
-        self._addresses = {name.lower(): socket.inet_pton(socket.AF_INET, address) for name, address in names.items()}
+        self._addresses = {name.lower(): _packed(address) for name, address in names.items()}
+
+    def misbehave(self, answers: str, says: Mapping[str, str | None]) -> None:
+        """Answer otherwise from now on: `normal`, `nothing`, or one of FAILS; `says` is said instead of the table.
+
+        A name without an address is one that there is not.
+        """
+        self._answers = answers
+        self._instead = {name.lower(): None if to is None else _packed(to) for name, to in says.items()}
 
     def serve(self) -> None:
         """Answer on 127.0.0.1 from now on; raises OSError where port 53 cannot be had."""
@@ -69,14 +80,22 @@ class Resolver:
             kind, _ = struct.unpack("!HH", question[end : end + 4])
         except (IndexError, struct.error, UnicodeDecodeError):
             return struct.pack("!HHHHHH", number, AUTHORITATIVE_REPLY | FORMAT_ERROR, 0, 0, 0, 0)
-        address = self._addresses.get(name)
+        if self._answers == "nothing":
+            return b""
+        address = self._instead[name] if name in self._instead else self._addresses.get(name)
         answers = b""
         if address is not None and kind == A:
             answers = struct.pack("!HHHIH", POINTER_TO_QUESTION, A, 1, SECONDS_TO_LIVE, 4) + address
         code = NAME_ERROR if address is None else NO_ERROR
+        if self._answers in FAILS:
+            answers, code = b"", FAILS[self._answers]
         reply_flags = AUTHORITATIVE_REPLY | (flags & 0x0100) | (RECURSION & 0x0080) | code
         header = struct.pack("!HHHHHH", number, reply_flags, 1, 1 if answers else 0, 0, 0)
         return header + question[12 : end + 4] + answers
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET, address)
 
 
 def _name(message: bytes, at: int) -> tuple[str, int]:

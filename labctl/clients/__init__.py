@@ -3,6 +3,7 @@
 A client in Python defines `version()` and `attempt(target, timeout, stage)`, which returns when the target was reached
 and lets the library's own exception through when it was not. A command-line client defines `version()`,
 `command(target, timeout)` and `read(exit_code, stdout, stderr)`. Both define `SCHEMES`, the targets they understand.
+One that understands https heeds `target.verify`, by which a scenario switches the verification of certificates off.
 
 The list of clients is the list of files: those whose name has no underscore in front, a dot in a client's name being an
 underscore in its file's. Another package adds its own through the entry-point group `labctl.clients`, which gives the
@@ -23,7 +24,9 @@ from urllib.parse import urlsplit
 PARTS = {"outcomes"}  # files of this folder that are no client
 PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
 ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
-DEFAULT_PORTS = {"http": 80}
+WARM = "LABCTL_WARM"  # the same: the scheme of the targets that clients there are made ready for; http unless it is set
+PORTS = {"http": 80, "https": 443, "tcp": None, "redis": 6379, "postgresql": 5432}
+"""What a target's address may begin with, and the port that is meant where it names none."""
 HOST = re.compile(r"[\w.:${}][\w.:${}-]*")  # a name, an address or a placeholder; with a hyphen in front, an option
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
@@ -36,21 +39,27 @@ class Target(NamedTuple):
     host: str
     port: int
     path: str  # with the query
+    verify: bool = True  # of https: whether the server's certificate must hold
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the way to it leaves no host."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     @classmethod
     def parse(cls, url: str) -> Target:
-        """Read `http://host:port/path` or `tcp://host:port`.
+        """Read `http://host:port/path`, `tcp://host:port` or an address with another scheme of PORTS.
 
-        Raises ValueError, with a sentence, where it is neither.
+        Raises ValueError, with a sentence, where it is none of them.
         """
         if re.search(r"[\s\x00-\x1f\x7f]", url):  # urlsplit would take them out
             raise ValueError("has a blank or a control character in it")
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "tcp"):
-            raise ValueError("begins with neither http:// nor tcp://")
+        if parts.scheme not in PORTS:
+            raise ValueError(f"begins with none of {', '.join(f'{scheme}://' for scheme in PORTS)}")
         if "@" in parts.netloc:
             raise ValueError("has a user in it; what is tried is shown, and nothing secret belongs there")
-        port = DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+        port = PORTS[parts.scheme] if parts.port is None else parts.port
         if not parts.hostname or not port:
             raise ValueError(f"names no {'host' if not parts.hostname else 'port'}")
         if not HOST.fullmatch(parts.hostname):

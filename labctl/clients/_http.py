@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from labctl.clients import Target
 
@@ -10,9 +12,15 @@ FIRST_ERROR = 400  # HTTP status codes from here on say that the request failed 
 LONGEST_LINE = 4096  # bytes of an answer's first line that are read
 
 
-def request(target: Target) -> bytes:
-    """Return what asks for the target, by the version of HTTP in which the server closes the connection afterwards."""
-    return f"GET {target.path} HTTP/1.0\r\nHost: {target.host}\r\n\r\n".encode()
+def request(target: Target, *, keeps: bool = False) -> bytes:
+    """Return what asks for the target, by the version of HTTP in which the server closes, or keeps, the connection."""
+    return f"GET {target.path} HTTP/1.{int(keeps)}\r\nHost: {urlsplit(target.url).netloc}\r\n\r\n".encode()
+
+
+def length(head: Iterable[str]) -> int:
+    """Return how many bytes follow an answer's lines, as one of them says."""
+    fields = (line.partition(":") for line in head)
+    return next((int(value) for name, _, value in fields if name.lower() == "content-length"), 0)
 
 
 def answered(line: bytes) -> str:

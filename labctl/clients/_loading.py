@@ -17,7 +17,7 @@ from labctl.clients import PLUGINS, Target, file_of, in_folder
 from labctl.clients._trying import attempt
 
 FOLDERS = {"labctl.clients": Path(__file__).parent, "labctl_plugins": Path(PLUGINS)}  # by their modules' package
-WARM_UP = "http://127.0.0.1:1/"  # nothing listens there
+WARM_UP = "://127.0.0.1:1/"  # with a scheme before it; nothing listens there
 WARM_UP_TIMEOUT = 0.2
 
 
@@ -30,16 +30,17 @@ class Client:
     schemes: Sequence[str]
 
 
-def load(only: Collection[str] | None = None) -> tuple[dict[str, Client], dict[str, str]]:
+def load(only: Collection[str] | None = None, warm: str = "http") -> tuple[dict[str, Client], dict[str, str]]:
     """Load every client there is, or only some, by name; those that cannot be used come second, each with the reason.
 
-    What one does to be ready overlaps with the loading of the next.
+    Those that understand targets with the scheme `warm` are made ready for them. What one does to be ready overlaps
+    with the loading of the next.
     """
     clients: dict[str, Client] = {}
     broken: dict[str, str] = {}
     with _nothing_collected(), _authorities_when_needed(), ThreadPoolExecutor() as pool:
         beginning = [
-            (name, _begin(f"{package}.{Path(file_of(name)).stem}", folder / file_of(name), pool))
+            (name, _begin(f"{package}.{Path(file_of(name)).stem}", folder / file_of(name), warm, pool))
             for package, folder in FOLDERS.items()
             for name in in_folder(folder)
             if only is None or name in only
@@ -80,7 +81,7 @@ def _authorities_when_needed() -> Iterator[None]:
         os.environ["SSL_CERT_FILE"] = before
 
 
-def _begin(module: str, file: Path, pool: ThreadPoolExecutor) -> Future[Client]:
+def _begin(module: str, file: Path, warm: str, pool: ThreadPoolExecutor) -> Future[Client]:
     """Import a client, and have it prepared while others are imported."""
     try:
         imported = _imported(module, file)
@@ -88,7 +89,7 @@ def _begin(module: str, file: Path, pool: ThreadPoolExecutor) -> Future[Client]:
         failed: Future[Client] = Future()
         failed.set_exception(error)
         return failed
-    return pool.submit(_prepared, imported)
+    return pool.submit(_prepared, imported, warm)
 
 
 def _imported(name: str, file: Path) -> ModuleType:
@@ -101,13 +102,17 @@ def _imported(name: str, file: Path) -> ModuleType:
     return module
 
 
-def _prepared(module: ModuleType) -> Client:
-    """Return a client that has told its version and, where it is a library, has loaded what it loads at first use."""
+def _prepared(module: ModuleType, warm: str) -> Client:
+    """Return a client that has told its version and, where it is a library, has loaded what it loads at first use.
+
+    One that does not understand the targets in question is never used, and loads nothing.
+    """
     if isinstance(module.SCHEMES, str):
         raise TypeError("SCHEMES is a text, where a tuple of schemes is wanted")
     client = Client(module, str(module.version()), [str(scheme) for scheme in module.SCHEMES])
-    if not hasattr(module, "command"):
-        attempt(module, Target.parse(WARM_UP), WARM_UP_TIMEOUT)
-    elif not hasattr(module, "read"):
-        raise AttributeError("it defines `command`, but no `read`")
+    if hasattr(module, "command"):
+        if not hasattr(module, "read"):
+            raise AttributeError("it defines `command`, but no `read`")
+    elif warm in client.schemes:
+        attempt(module, Target.parse(warm + WARM_UP), WARM_UP_TIMEOUT)
     return client

@@ -20,12 +20,15 @@ CUT = " … [cut by labctl]"
 
 
 def with_retries(
-    client: ModuleType, target: Target, timeout: float, retry: Mapping[str, float] | None
+    client: ModuleType, target: Target, timeout: float, retry: Mapping[str, float] | None, pause: Any = None
 ) -> dict[str, Any]:
-    """Try once, or, where the scenario's client retries, until it succeeds or its time is over."""
+    """Try once, or, where the scenario's client retries, until it succeeds or its time is over.
+
+    With a `pause` (`labctl.clients._batch.Pause`) the client asks a second time after it, and only that is timed.
+    """
     began = time.monotonic()
     if retry is None:
-        report = attempt(client, target, timeout)
+        report = attempt(client, target, timeout, pause)
     else:
         import tenacity
 
@@ -34,7 +37,9 @@ def with_retries(
             wait=tenacity.wait_fixed(retry["every"]),
             stop=tenacity.stop_after_delay(retry["for"]),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
-        )(attempt, client, target, timeout)
+        )(attempt, client, target, timeout, pause)
+    if pause is not None and pause.over is not None:
+        began = pause.over
     return {**_within_bounds(report), "seconds": time.monotonic() - began}
 
 
@@ -52,13 +57,16 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - len(CUT)] + CUT
 
 
-def attempt(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
+def attempt(client: ModuleType, target: Target, timeout: float, pause: Any = None) -> dict[str, Any]:
     """Let one client try once; return the fields of a `labctl.model.Try`, but for its name and time."""
     if hasattr(client, "command"):
         return _command(client, target, timeout)
     stage = Staged()
     try:
-        client.attempt(target, timeout, stage)
+        if pause is None:
+            client.attempt(target, timeout, stage)
+        else:
+            client.attempt_twice(target, timeout, stage, pause)
     except Exception as error:  # noqa: BLE001 - the exact error is what we came for
         return judge(error, stage.now)
     return {"outcome": "ok", "stage": None}

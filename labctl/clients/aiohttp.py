@@ -6,6 +6,7 @@ A name is looked up in a thread, and asyncio waits for that thread before it end
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib.metadata import version as installed
 
 import aiohttp
@@ -13,7 +14,7 @@ import aiohttp
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http",)
+SCHEMES = ("http", "https")
 
 
 def version() -> str:
@@ -23,12 +24,23 @@ def version() -> str:
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:
     """Get the target; a status that says error is an error."""
-    asyncio.run(_attempt(target, aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)))
+    asyncio.run(_attempt(target, timeout, None))
 
 
-async def _attempt(target: Target, limits: aiohttp.ClientTimeout) -> None:
-    async with (
-        aiohttp.ClientSession(timeout=limits, raise_for_status=True) as session,
-        session.get(target.url) as answer,
-    ):
+def attempt_twice(target: Target, timeout: float, _: Staged, pause: Callable[[], None]) -> None:
+    """Get the target twice, in a session, which keeps the connection."""
+    asyncio.run(_attempt(target, timeout, pause))
+
+
+async def _attempt(target: Target, timeout: float, pause: Callable[[], None] | None) -> None:  # noqa: ASYNC109 - its own
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)
+    async with aiohttp.ClientSession(timeout=limits, raise_for_status=True) as session:
+        await _get(session, target)
+        if pause is not None:
+            await asyncio.to_thread(pause)  # what happens to the connection meanwhile is noticed
+            await _get(session, target)
+
+
+async def _get(session: aiohttp.ClientSession, target: Target) -> None:
+    async with session.get(target.url, ssl=target.verify) as answer:
         await answer.read()

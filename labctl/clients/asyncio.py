@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Callable
 
-from labctl.clients import Target, _http
+from labctl.clients import Target, _http, _tls
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http", "tcp")
+SCHEMES = ("http", "https", "tcp")
 
 
 def version() -> str:
@@ -25,8 +26,9 @@ def attempt(target: Target, timeout: float, stage: Staged) -> None:
 
 
 async def _attempt(target: Target, timeout: float, stage: Staged) -> None:  # noqa: ASYNC109 - given to asyncio.timeout
+    context = _tls.context(target) if target.scheme == "https" else None
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(target.host, target.port)
+        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
     try:
         if target.scheme == "tcp":
             return
@@ -41,3 +43,40 @@ async def _attempt(target: Target, timeout: float, stage: Staged) -> None:  # no
         _http.judge(line)
     finally:
         writer.close()
+
+
+def attempt_twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:
+    """Connect, then ask and read the answer twice."""
+    asyncio.run(_twice(target, timeout, stage, pause))
+
+
+async def _twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:  # noqa: ASYNC109 - given to asyncio.timeout
+    context = _tls.context(target) if target.scheme == "https" else None
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+    try:
+        await _ask(reader, writer, target, timeout, stage)
+        await asyncio.to_thread(pause)
+        await _ask(reader, writer, target, timeout, stage)
+    finally:
+        writer.close()
+
+
+async def _ask(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    target: Target,
+    timeout: float,  # noqa: ASYNC109 - given to asyncio.timeout
+    stage: Staged,
+) -> None:
+    stage.now = "send"
+    writer.write(_http.request(target, keeps=True))
+    async with asyncio.timeout(timeout):
+        await writer.drain()
+        stage.now = "receive"
+        head = [_http.answered(await reader.readline())]
+        while line := (await reader.readline()).strip():
+            head.append(line.decode("latin-1"))
+        await reader.readexactly(_http.length(head))
+    stage.now = "protocol"
+    _http.judge(head[0])

@@ -9,7 +9,7 @@ from labctl.clients import Target
 from labctl.clients._command import first_line, told
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 
-SCHEMES = ("http",)
+SCHEMES = ("http", "https")
 OUTCOMES = {  # exit codes, curl(1)
     0: ("ok", None),
     1: ("protocol-error", "protocol"),
@@ -18,13 +18,16 @@ OUTCOMES = {  # exit codes, curl(1)
     18: ("closed", "receive"),
     22: ("protocol-error", "protocol"),
     28: ("timed-out", None),
-    35: ("tls-error", "handshake"),
     52: ("closed", "receive"),
     55: ("reset", "send"),
     56: ("reset", "receive"),
+    **dict.fromkeys((35, 51, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91), ("tls-error", "handshake")),
 }
 OWN_TIMER = re.compile(r"Connection timed out after \d+ milliseconds")  # no ETIMEDOUT, although it is worded as one
+TIMES = "connected after %{time_connect} s\n"
 CONNECTED = re.compile(r"^connected after ([0-9.]+) s$", re.MULTILINE)
+TIMES_OF_TLS = "shook hands after %{time_appconnect} s\n"
+SHOOK_HANDS = re.compile(r"^shook hands after ([0-9.]+) s$", re.MULTILINE)
 
 
 def version() -> str:
@@ -35,17 +38,25 @@ def version() -> str:
 def command(target: Target, timeout: float) -> list[str]:
     """Return the command line; curl's own clock is for the whole transfer, so reading gets the time once more."""
     limits = ["--connect-timeout", f"{timeout:g}", "--max-time", f"{2 * timeout:g}"]
-    return ["curl", "-gsSvf", "-o", "/dev/null", *limits, "-w", "connected after %{time_connect} s\n", target.url]
+    times = TIMES + TIMES_OF_TLS if target.scheme == "https" else TIMES
+    return ["curl", "-gsSvf" if target.verify else "-gsSvfk", "-o", "/dev/null", *limits, "-w", times, target.url]
 
 
 def read(exit_code: int, stdout: str, stderr: str) -> dict[str, Any]:
     """Return what the command's end means: its exit code, made precise by what it printed."""
     outcome, stage = OUTCOMES.get(exit_code, ("protocol-error", None))
     number = errno_in(OWN_TIMER.sub("", stderr)) if exit_code else None
-    if number is not None and stage in ("connect", "send", "receive"):
+    if number is not None and stage in ("connect", "handshake", "send", "receive"):
         outcome = BY_ERRNO[number]
     if outcome == "timed-out" and stage is None:
-        connected = CONNECTED.search(stdout)
-        stage = "receive" if connected and float(connected[1]) else "connect"
+        stage = _stage(stdout)
     said = [line for line in stderr.splitlines() if re.match(r"curl: \(\d+\)", line)]
     return told(outcome, stage, said[-1] if said else "", number)
+
+
+def _stage(stdout: str) -> str:
+    """Return how far curl came by the times that it printed: one of 0 is none (curl(1), `-w`)."""
+    connected, shook_hands = CONNECTED.search(stdout), SHOOK_HANDS.search(stdout)
+    if not connected or not float(connected[1]):
+        return "connect"
+    return "handshake" if shook_hands and not float(shook_hands[1]) else "receive"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import platform
+from collections.abc import Callable
 from contextlib import closing
 
-from labctl.clients import Target, _http
+from labctl.clients import Target, _http, _tls
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http",)
+SCHEMES = ("http", "https")
 
 
 def version() -> str:
@@ -19,8 +20,26 @@ def version() -> str:
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:
     """Get the target; a status that says error, which http.client leaves to the program, is an error."""
-    with closing(http.client.HTTPConnection(target.host, target.port, timeout=timeout)) as connection:
-        connection.request("GET", target.path)
-        answer = connection.getresponse()
-        answer.read()
-        _http.demand(answer.status, answer.reason)
+    with closing(_connection(target, timeout)) as connection:
+        _get(connection, target)
+
+
+def attempt_twice(target: Target, timeout: float, _: Staged, pause: Callable[[], None]) -> None:
+    """Get the target twice over one connection."""
+    with closing(_connection(target, timeout)) as connection:
+        _get(connection, target)
+        pause()
+        _get(connection, target)
+
+
+def _connection(target: Target, timeout: float) -> http.client.HTTPConnection:
+    if target.scheme == "http":
+        return http.client.HTTPConnection(target.host, target.port, timeout=timeout)
+    return http.client.HTTPSConnection(target.host, target.port, timeout=timeout, context=_tls.context(target))
+
+
+def _get(connection: http.client.HTTPConnection, target: Target) -> None:
+    connection.request("GET", target.path)
+    answer = connection.getresponse()
+    answer.read()
+    _http.demand(answer.status, answer.reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno as errnos
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ BY_ERRNO = {
     errnos.ETIMEDOUT: "timed-out",
     errnos.EHOSTUNREACH: "unreachable",
     errnos.ENETUNREACH: "unreachable",
+    errnos.EINVAL: "unreachable",  # by a blackhole route: net/ipv4/fib_semantics.c, fib_props
     errnos.ECONNRESET: "reset",
     errnos.EPIPE: "reset",
     errnos.ECONNABORTED: "reset",
@@ -31,11 +33,16 @@ BY_ERRNO = {
 BY_TYPE: dict[str, tuple[str | None, str | None]] = {
     # a type as a traceback names it, its subclasses included: the outcome and the stage, null where it tells none
     "socket.gaierror": ("name-error", "resolve"),
+    "ssl.SSLEOFError": ("closed", None),
     "ssl.SSLError": ("tls-error", None),
+    "ConnectionResetError": ("closed", None),  # without an errno: by asyncio, which so tells an end in a handshake
     "TimeoutError": ("timed-out", None),
     "EOFError": ("closed", None),
     "http.client.RemoteDisconnected": ("closed", "receive"),
     "http.client.IncompleteRead": ("closed", "receive"),
+    "http.client.BadStatusLine": ("protocol-error", "protocol"),
+    "http.client.LineTooLong": ("protocol-error", "protocol"),
+    "http.client.UnknownProtocol": ("protocol-error", "protocol"),
     "http.client.HTTPException": ("protocol-error", "protocol"),
     "urllib.error.HTTPError": ("protocol-error", "protocol"),
     "urllib3.exceptions.NameResolutionError": ("name-error", "resolve"),
@@ -62,19 +69,45 @@ BY_TYPE: dict[str, tuple[str | None, str | None]] = {
     "aiohttp.client_exceptions.ServerDisconnectedError": ("closed", "receive"),
     "aiohttp.client_exceptions.ClientPayloadError": ("closed", "receive"),
     "aiohttp.client_exceptions.ClientResponseError": ("protocol-error", "protocol"),
+    "redis.exceptions.ConnectionError": ("closed", None),
+    "redis.exceptions.AuthenticationError": ("denied", "protocol"),
+    "redis.exceptions.ResponseError": ("protocol-error", "protocol"),
+    "redis.exceptions.InvalidResponse": ("protocol-error", "protocol"),
+    "psycopg.errors.ConnectionTimeout": ("timed-out", None),
 }
 NUMBERED_OTHERWISE = {"socket.gaierror", "ssl.SSLError"}  # by name: to import ssl takes 10 ms, in every run
 BY_WORDS = {  # where one type stands for different things
     "peer closed connection without sending complete message body": ("closed", "receive"),  # h11
+    "[SSL: CERTIFICATE_VERIFY_FAILED]": ("tls-error", "handshake"),
+    "[SSL: WRONG_VERSION_NUMBER]": ("tls-error", "handshake"),  # what answers is no TLS
+    "Connection closed by server.": ("closed", "receive"),  # redis-py
+    "Timeout connecting to server": ("timed-out", "connect"),
+    "Timeout reading from ": ("timed-out", "receive"),
+    "DENIED Redis is running in protected mode": ("denied", "protocol"),  # Redis, networking.c
+    "max number of clients reached": ("exhausted", "protocol"),
+    "failed to resolve host": ("name-error", "resolve"),  # psycopg
+    "connection timeout expired": ("timed-out", None),  # its connect_timeout is for the handshake and the login, too
+    "Is the server running on that host and accepting": (None, "connect"),  # libpq, of connect(2) alone
+    "server closed the connection unexpectedly": ("closed", "receive"),  # libpq, also of a reset
+    "no pg_hba.conf entry": ("denied", "protocol"),  # PostgreSQL, auth.c
+    "remaining connection slots are reserved": ("exhausted", "protocol"),  # PostgreSQL, postinit.c
+    "sorry, too many clients already": ("exhausted", "protocol"),  # PostgreSQL, proc.c
 }
+NUMBERED_BY_WORDS = "psycopg.Error"  # libpq tells an errno by its wording, and a refusal by the server's text alone
+OF_SEVERAL = "Multiple exceptions: "  # asyncio's words where it tried several addresses, each in its own way in vain
+NUMBER = re.compile(r"\[Errno (\d{1,9})\]")
 BY_FRAME = {  # functions of the standard library that a traceback passes through, and what they are at
     ("socket", "getaddrinfo"): "resolve",
     ("socket", "create_connection"): "connect",
     ("ssl", "do_handshake"): "handshake",
     ("socket", "readinto"): "receive",
     ("asyncio.base_events", "_ensure_resolved"): "resolve",
+    ("asyncio.base_events", "_create_connection_transport"): "handshake",  # what there is to wait for in it
     ("asyncio.selector_events", "sock_connect"): "connect",
+    ("asyncio.base_events", "create_connection"): "connect",  # where it was so with every address
     ("asyncio.selector_events", "_read_ready__data_received"): "receive",
+    ("redis.connection", "_connect"): "connect",
+    ("redis.connection", "read_response"): "receive",
 }
 
 
@@ -129,9 +162,17 @@ def _first(tell: Callable[[BaseException], Any], errors: list[BaseException]) ->
 
 
 def _errno(error: BaseException) -> int | None:
-    """Return an OSError's number; what getaddrinfo (less than 0) and OpenSSL put there is none."""
-    if not isinstance(error, OSError) or not NUMBERED_OTHERWISE.isdisjoint(map(type_name, type(error).__mro__)):
+    """Return an OSError's number; what getaddrinfo (less than 0) and OpenSSL put there is none.
+
+    Of one for several addresses it is the last one's, as where socket.create_connection raises only the last.
+    """
+    kinds = set(map(type_name, type(error).__mro__))
+    if NUMBERED_BY_WORDS in kinds:
+        return errno_in(str(error))
+    if not isinstance(error, OSError) or not NUMBERED_OTHERWISE.isdisjoint(kinds):
         return None
+    if error.errno is None and str(error).startswith(OF_SEVERAL):
+        return next((int(number) for number in reversed(NUMBER.findall(str(error)))), None)
     return error.errno if isinstance(error.errno, int) and error.errno > 0 else None
 
 

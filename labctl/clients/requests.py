@@ -1,7 +1,11 @@
-"""The requests library, as most programs use it: `requests.get(url, timeout=…)`."""
+"""The requests library, as most programs use it: `requests.get(url, timeout=…)`.
+
+It trusts the authorities of the certifi package, unless REQUESTS_CA_BUNDLE names a file of others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version as installed
 
 import requests
@@ -9,7 +13,7 @@ import requests
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http",)
+SCHEMES = ("http", "https")
 
 
 def version() -> str:
@@ -19,4 +23,12 @@ def version() -> str:
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:
     """Get the target; a status that says error is an error."""
-    requests.get(target.url, timeout=timeout).raise_for_status()
+    requests.get(target.url, timeout=timeout, verify=target.verify).raise_for_status()
+
+
+def attempt_twice(target: Target, timeout: float, _: Staged, pause: Callable[[], None]) -> None:
+    """Get the target twice, in a session, which keeps the connection."""
+    with requests.Session() as session:
+        session.get(target.url, timeout=timeout, verify=target.verify).raise_for_status()
+        pause()
+        session.get(target.url, timeout=timeout, verify=target.verify).raise_for_status()

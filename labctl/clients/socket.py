@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import socket
+from collections.abc import Callable
+from typing import IO
 
-from labctl.clients import Target, _http
+from labctl.clients import Target, _http, _tls
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http", "tcp")
+SCHEMES = ("http", "https", "tcp")
 
 
 def version() -> str:
@@ -17,21 +19,57 @@ def version() -> str:
 
 
 def attempt(target: Target, timeout: float, stage: Staged) -> None:
-    """Connect; for an HTTP target also ask and read the answer's first line."""
+    """Connect to the first address of the name, and to no other; for HTTP also ask and read the answer's first line."""
     stage.now = "resolve"
-    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
-        target.host, target.port, socket.AF_INET, socket.SOCK_STREAM
-    )
+    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     stage.now = "connect"
     with socket.socket(family, kind, protocol) as connection:
         connection.settimeout(timeout)
         connection.connect(address)
         if target.scheme == "tcp":
             return
-        stage.now = "send"
-        connection.sendall(_http.request(target))
-        stage.now = "receive"
-        with connection.makefile("rb") as answer:
-            line = _http.answered(answer.readline(_http.LONGEST_LINE))
-        stage.now = "protocol"
-        _http.judge(line)
+        with _secured(connection, target, stage) as secured:
+            _ask(target, secured, stage)
+
+
+def _secured(connection: socket.socket, target: Target, stage: Staged) -> socket.socket:
+    """Return what is spoken over: the connection itself, or TLS on it."""
+    if target.scheme == "http":
+        return connection
+    stage.now = "handshake"
+    return _tls.context(target).wrap_socket(connection, server_hostname=target.host)
+
+
+def _ask(target: Target, connection: socket.socket, stage: Staged) -> None:
+    stage.now = "send"
+    connection.sendall(_http.request(target))
+    stage.now = "receive"
+    with connection.makefile("rb") as answer:
+        line = _http.answered(answer.readline(_http.LONGEST_LINE))
+    stage.now = "protocol"
+    _http.judge(line)
+
+
+def attempt_twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:
+    """Connect, then ask and read the answer twice."""
+    with (
+        socket.create_connection((target.host, target.port), timeout) as connection,
+        _secured(connection, target, stage) as secured,
+        secured.makefile("rb") as answer,
+    ):
+        _ask_on(secured, answer, target, stage)
+        pause()
+        _ask_on(secured, answer, target, stage)
+
+
+def _ask_on(connection: socket.socket, answer: IO[bytes], target: Target, stage: Staged) -> None:
+    """Ask, and read the whole answer, so that the connection can be used again."""
+    stage.now = "send"
+    connection.sendall(_http.request(target, keeps=True))
+    stage.now = "receive"
+    head = [_http.answered(answer.readline(_http.LONGEST_LINE))]
+    while line := answer.readline(_http.LONGEST_LINE).strip():
+        head.append(line.decode("latin-1"))
+    answer.read(_http.length(head))
+    stage.now = "protocol"
+    _http.judge(head[0])

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.clients import Target
+from labctl.clients import PORTS, Target
 from labctl.clients._command import ENDED, by_errno, first_line, limited, told
 
-SCHEMES = ("http", "tcp")
+SCHEMES = tuple(PORTS)  # it says nothing, so whatever is spoken there
 
 
 def version() -> str:

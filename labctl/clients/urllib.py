@@ -6,10 +6,10 @@ import platform
 import urllib.error
 import urllib.request
 
-from labctl.clients import Target
+from labctl.clients import Target, _tls
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http",)
+SCHEMES = ("http", "https")
 
 
 def version() -> str:
@@ -19,8 +19,9 @@ def version() -> str:
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:
     """Get the target; urllib itself raises where the status says error."""
+    context = _tls.context(target) if target.scheme == "https" else None
     try:
-        with urllib.request.urlopen(target.url, timeout=timeout) as answer:  # noqa: S310 - Target.parse lets only HTTP pass
+        with urllib.request.urlopen(target.url, timeout=timeout, context=context) as answer:  # noqa: S310 - HTTP alone
             answer.read()
     except urllib.error.HTTPError as status:
         status.close()  # it is the answer as well

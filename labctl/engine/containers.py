@@ -264,9 +264,13 @@ class Containers:
         """Return what the container's health check says: starting, healthy, unhealthy, or "" without one."""
         return str(self._inspect(container)["State"].get("Health", {}).get("Status", ""))
 
-    def state(self, container: str) -> str:
+    def status(self, container: str) -> str:
         """Return what the engine calls the container's state, such as running, paused or exited."""
         return str(self._inspect(container)["State"]["Status"])
+
+    def state(self, container: str) -> Mapping[str, Any]:
+        """Return everything that the engine says of the container's state, as `docker inspect` has it."""
+        return dict(self._inspect(container)["State"])
 
     def _inspect(self, container: str) -> Mapping[str, Any]:
         with translated("look at a container"):

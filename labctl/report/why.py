@@ -63,6 +63,7 @@ def heading(symptom: Symptom) -> str:
         f"line {symptom.line}: {symptom.program}",
         (symptom.outcome.value if symptom.outcome else "an error") + (f" at {symptom.stage}" if symptom.stage else ""),
         symptom.errno,
+        symptom.code,
         f"to {target}" if target else "",
         f"after {milliseconds(symptom.seconds)}" if symptom.seconds is not None else "",
         f"{symptom.times} times" if symptom.times > 1 else "",

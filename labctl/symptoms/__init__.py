@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from labctl.symptoms import commands, node, others, python, words
+from labctl.symptoms import commands, node, others, python, statuses, words
 from labctl.symptoms.episode import Episode, Recogniser, Single
 from labctl.symptoms.reading import Line, lines, printable
 from labctl.symptoms.symptom import LONGEST_QUOTE, Symptom
@@ -22,6 +22,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     others.recognise,
     python.recognise,
     commands.recognise,
+    statuses.recognise,
     others.recognise_wording,
 )
 MOST_KINDS = 1000  # different errors of one text; there reading ends

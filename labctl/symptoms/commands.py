@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from labctl.clients import curl
 from labctl.model import Outcome, Stage
-from labctl.symptoms import words
+from labctl.symptoms import codes, words
 from labctl.symptoms.episode import Episode
 from labctl.symptoms.reading import Line
 from labctl.symptoms.rows import Row, Rows, first, row, told
@@ -15,6 +15,7 @@ from labctl.symptoms.symptom import Symptom
 
 TIMED_OUT, CLOSED, RESET = Outcome.TIMED_OUT, Outcome.CLOSED, Outcome.RESET
 NO_NAME, NO_TLS = Outcome.NAME_ERROR, Outcome.TLS_ERROR
+DENIED, EXHAUSTED = Outcome.DENIED, Outcome.EXHAUSTED
 RESOLVE, CONNECT, RECEIVE = Stage.RESOLVE, Stage.CONNECT, Stage.RECEIVE
 HANDSHAKE, SEND = Stage.HANDSHAKE, Stage.SEND
 
@@ -87,6 +88,10 @@ ROWS = Rows(
     ),
     row(r"could not translate host name \"(?P<host>[^\"\s]{1,255})\" to address: ", "psql", NO_NAME, RESOLVE),
     row(r"could not connect to server: ", "psql", None, CONNECT),
+    row(r"\bno pg_hba\.conf entry for ", "PostgreSQL", DENIED),
+    row(r"\bsorry, too many clients already|\bremaining connection slots are reserved ", "PostgreSQL", EXHAUSTED),
+    row(r"\bDENIED Redis is running in protected mode", "Redis", DENIED),
+    row(r"\bmax number of clients reached", "Redis", EXHAUSTED),
     row(r"^(?P<host>HOST)\[\d{1,3}: \S{1,64}\]: errno=", "git", None, CONNECT),
     row(
         r"fatal: unable to (?:access|look up) .{1,1000}?(?:Could not resolve host: |look up )(?P<host>HOST)",
@@ -111,14 +116,15 @@ VERBOSE = re.compile(
         "HOST", words.HOST
     )
 )
-SSL_CODES = {51, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91}  # curl(1), all of them TLS
-CURL_CODES = {code: told for code, told in curl.OUTCOMES.items() if code in (6, 18, 28, 35, 52)} | {
+TOLD_AS_ELSEWHERE = {
+    code: told for code, told in curl.OUTCOMES.items() if code in (6, 18, 22, 28, 52) or told[0] == NO_TLS
+}
+CURL_CODES = TOLD_AS_ELSEWHERE | {
     5: ("name-error", "resolve"),
     7: (None, "connect"),  # every failed connect(2), the errno of which only -v tells
     55: (None, "send"),
     56: (None, "receive"),
     97: (None, "connect"),  # a proxy's handshake
-    **dict.fromkeys(SSL_CODES, ("tls-error", "handshake")),
 }
 WAITING = 40  # lines, from a line of curl -v to curl's last
 
@@ -194,6 +200,8 @@ def _error(line: Line) -> Symptom | None:
     outcome, stage = Outcome(name) if name else None, Stage(at) if at else None
     client = "curl" if found[0].startswith("curl") else None
     one = told(Row(CURL, "curl" if client else "PHP's curl", outcome, stage, client), found, line)
+    if code == 22:  # noqa: PLR2004 - curl(1): whatever the server answered from 400 on
+        return one if one and one.code in codes.NOT_READY else None
     if one is None or code not in (5, 6):
         return one
     host = re.search(r"resolve (?:host|proxy)(?: name)?:? '?([\w.-]{1,255})", found[2])

@@ -7,7 +7,7 @@ import re
 import re2
 
 from labctl.model import Outcome, Stage
-from labctl.symptoms import words
+from labctl.symptoms import codes, words
 from labctl.symptoms.episode import Episode
 from labctl.symptoms.reading import Line
 from labctl.symptoms.symptom import Symptom
@@ -49,6 +49,7 @@ class _Node:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.read = 0
+        self.said = line.text
         self.code: str | None = None
         self.outcome: Outcome | None = None
         self.stage: Stage | None = None
@@ -77,6 +78,7 @@ class _Node:
             if found["host"]:
                 self.place = words.place(found["host"], found["port"])
         elif found := LOOKUP.search(text):
+            self.said = text
             self.outcome, self.stage = Outcome.NAME_ERROR, Stage.RESOLVE
             self.place = words.place(found["host"], None)
         elif found := UNDICI_CODE.search(text):
@@ -105,6 +107,7 @@ class _Node:
             outcome=outcome,
             stage=stage,
             errno=errno,
+            code=codes.code_of(outcome, self.said),
             chain=tuple(self.chain),
             host=self.place.host,
             port=self.place.port,

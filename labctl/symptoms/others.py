@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from labctl.model import Outcome, Stage
-from labctl.symptoms import words
+from labctl.symptoms import codes, words
 from labctl.symptoms.episode import Episode, Single
 from labctl.symptoms.reading import Line
 from labctl.symptoms.rows import Rows, first, row
@@ -19,6 +19,7 @@ REFUSED, TIMED_OUT, CLOSED, RESET = Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.
 NO_NAME, NO_TLS, UNREACHABLE = Outcome.NAME_ERROR, Outcome.TLS_ERROR, Outcome.UNREACHABLE
 RESOLVE, CONNECT, RECEIVE = Stage.RESOLVE, Stage.CONNECT, Stage.RECEIVE
 HANDSHAKE, SEND = Stage.HANDSHAKE, Stage.SEND
+NOT_READY, PROTOCOL = Outcome.PROTOCOL_ERROR, Stage.PROTOCOL
 
 GO = Rows(
     row(
@@ -40,6 +41,7 @@ GO = Rows(
     row(r"\bwrite tcp[46]? \S{1,64}->(?P<host>HOST):(?P<port>\d{1,5}): i/o timeout", "Go", TIMED_OUT, SEND),
     row(r"\bwrite tcp[46]? \S{1,64}->(?P<host>HOST):(?P<port>\d{1,5}): ", "Go", None, SEND),
     row(r"net/http: TLS handshake timeout", "Go", TIMED_OUT, HANDSHAKE),
+    row(r"http: server closed idle connection", "Go", CLOSED, RECEIVE),
     row(r"(?:context deadline exceeded|request canceled.{0,60}) \(Client\.Timeout ", "Go", TIMED_OUT),
     row(r"\b(?:Get|Post|Put|Head|Delete) \"[a-z]{2,5}://[^\"]{1,1000}\": (?:unexpected )?EOF\b", "Go", CLOSED, RECEIVE),
     row(
@@ -53,16 +55,21 @@ JAVA = Rows(
     row(r"\bjava\.net\.UnknownHostException: (?P<host>HOST)", "Java", NO_NAME, RESOLVE),
     row(r"\bjava\.net\.SocketTimeoutException: (?i:connect(?:ion)? timed out)", "Java", TIMED_OUT, CONNECT, own=True),
     row(r"\bjava\.net\.SocketTimeoutException: Read timed out", "Java", TIMED_OUT, RECEIVE, own=True),
+    row(r"\bConnectTimeoutException: ", "Java", TIMED_OUT, CONNECT, own=True),  # Netty's, and Apache HttpClient's
     row(r"\bjava\.net\.http\.HttpConnectTimeoutException", "Java", TIMED_OUT, CONNECT, own=True),
     row(r"\bjava\.net\.http\.HttpTimeoutException", "Java", TIMED_OUT, own=True),
     row(r"\bjava\.net\.NoRouteToHostException", "Java", UNREACHABLE, CONNECT),
     row(r"\bjava\.net\.ConnectException(?::|$)", "Java", None, CONNECT),
     row(r"\bHttpHostConnectException: Connect to (?P<host>HOST):(?P<port>\d{1,5})", "Java", None, CONNECT),
     row(r"\bjava\.net\.SocketException: Connection reset", "Java", RESET),
+    row(r"\bjava\.net\.SocketException: Unexpected end of file from server", "Java", CLOSED, RECEIVE),
     row(r"\bjava\.net\.SocketException: ", "Java"),
     row(r"\bjavax\.net\.ssl\.SSL\w{0,40}Exception", "Java", NO_TLS, HANDSHAKE),
     row(r"\bPSQLException: Connection to (?P<host>HOST):(?P<port>\d{1,5}) refused\.", "Java", REFUSED, CONNECT),
     row(r"\bNoHttpResponseException: (?P<host>HOST):(?P<port>\d{1,5}) failed to respond", "Java", CLOSED, RECEIVE),
+    row(r"\bNoHttpResponseException: The target server failed to respond", "Java", CLOSED, RECEIVE),
+    row(r"\bjava\.io\.IOException: HTTP/1\.1 header parser received no bytes", "Java", CLOSED, RECEIVE),
+    row(r"\bjava\.io\.IOException: Server returned HTTP response code: 50[234] ", "Java", NOT_READY, PROTOCOL),
 )
 REST = Rows(
     row(
@@ -76,9 +83,11 @@ REST = Rows(
     row(r"(?:tcp connect error: |ConnectError\(\"tcp connect error\")", "Rust", None, CONNECT),
     row(r"\bOs \{ code: \d{1,5}, kind: \w{1,60}, message: \"|\(os error \d{1,5}\)", "Rust"),
     row(r"connection closed before message completed", "Rust", CLOSED, RECEIVE),
+    row(r"\bno live upstreams while connecting to upstream", "nginx", NOT_READY, PROTOCOL),
     row(r"while connecting to upstream", "nginx", None, CONNECT),
     row(r"\bupstream prematurely closed connection while reading", "nginx", CLOSED, RECEIVE),
     row(r"\bhost not found in upstream \"(?P<host>HOST)", "nginx", NO_NAME, RESOLVE),
+    row(r"\b(?P<host>HOST) could not be resolved \(\d{1,2}: ", "nginx", NO_NAME, RESOLVE),
     row(r"\bUnable to connect to tcp://(?P<host>HOST):(?P<port>\d{1,5})", "PHP", None, CONNECT),
     row(r"SQLSTATE\[HY000\] \[2002\] ", "PHP", None, CONNECT),
     row(r"\bNet::OpenTimeout", "Ruby", TIMED_OUT, CONNECT, own=True),
@@ -137,6 +146,7 @@ def recognise_wording(line: Line) -> Episode | None:
     told = Symptom(line.number, line.quoted, "the kernel's wording", host=place.host, port=place.port)
     if errno is None:
         name_error = replace(told, program="the resolver's wording", outcome=NO_NAME, stage=RESOLVE)
+        name_error = replace(name_error, code=codes.code_of(NO_NAME, line.text))
         return Single(name_error) if words.no_name(line.text) else None
     if errno in words.OTHERS_TOO and (LISTENING.search(line.text) or not CONNECTING.search(line.text)):
         return None

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import re2
 
-from labctl.clients.outcomes import BY_FRAME, BY_WORDS
+from labctl.clients.outcomes import BY_WORDS
 from labctl.model import Outcome, Stage
-from labctl.symptoms import tracebacks, types, words
+from labctl.symptoms import codes, frames, tracebacks, types, words
 from labctl.symptoms.episode import Episode, Single
 from labctl.symptoms.reading import Line
 from labctl.symptoms.symptom import Symptom
@@ -33,15 +33,6 @@ LOGGED = re.compile(  # a repr by itself
     r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Timeout|Disconnected|timeout|gaierror))"
     r"\((?=[\d'\"<)(-])(.*)"
 )
-PACKAGE = re.compile(r"(?:site|dist)-packages[/\\](\w{1,100})")
-STANDARD = re.compile(r"(?i)[/\\]lib(?:64)?[/\\](?:python\d[\d.t]*[/\\])?(\w{1,60}(?:[/\\]\w{1,60})*)\.py$")
-BY_FILE = {  # the standard library's file that a client is, the more telling first
-    "urllib/request": "urllib",
-    "http/client": "http.client",
-    "asyncio/": "asyncio",
-}
-BELOW = ("socket", "ssl", "contextlib", "threading", "runpy", "concurrent/", "functools", "importlib/")
-"""What every program passes through."""
 MESSAGES = (  # that stand without a type; the client whose wording they are
     (re.compile(r"\[Errno -?\d{1,5}\] Connect call failed \("), "asyncio", "asyncio"),
     (re.compile(r"<urlopen error .{1,300}>"), "urllib", "urllib"),
@@ -50,10 +41,12 @@ MESSAGES = (  # that stand without a type; the client whose wording they are
     (re.compile(r"Error -?\d{1,5} (?:while )?connecting to \S{1,255}:\d{1,5}\. "), None, "redis-py"),
 )
 T = TypeVar("T")
-TIMED_OUT = re.compile(
-    r"<urlopen error (?:_ssl\.c:\d{1,5}: )?(?:The \w{1,20} operation )?timed out>|^Timeout connecting to server"
+TIMED_OUT = re.compile(r"<urlopen error (?:_ssl\.c:\d{1,5}: )?(?:The \w{1,20} operation )?timed out>")
+CLOSED = re.compile(r"(?i)\bclosed (?:the )?connection\b|\bconnection (?:was )?closed\b")
+OF_FILE = re.compile(r"\[Errno \d{1,5}\] [^:]{1,80}: b?['\"]")  # a file's error names it, a socket's does not
+POOL = re.compile(
+    r"(?:connect(?:ing|ion)? to|Timeout reading from) (?:host )?(?P<host>[\w.-]{1,255}):(?P<port>\d{1,5})"
 )
-POOL = re.compile(r"connect(?:ing|ion)? to (?:host )?(?P<host>[\w.-]{1,255}):(?P<port>\d{1,5})")
 
 
 def recognise(line: Line) -> Episode | None:
@@ -74,9 +67,9 @@ def recognise(line: Line) -> Episode | None:
 def _known(name: str, message: str, *, whole: bool) -> bool:
     known = types.full(name)
     if known is None:
-        return CLASS.search(name) is not None and words.errno_in(message) is not None
+        return CLASS.search(name) is not None and (words.errno_in(message) is not None or _worded(message) is not None)
     if known in types.NO_TELLING and not types.client(name):
-        return message.strip() in TIMEOUTS or (whole and not message) or words.errno_in(message) is not None
+        return _tells(message.strip()) or (whole and not message) or words.errno_in(message) is not None
     return True
 
 
@@ -93,19 +86,23 @@ class _Traceback:
         return _symptom([raised for raised in self.chain.raised if raised.line is not None])
 
 
-def _said(line: Line, _: re.Pattern[str], client: str | None, program: str) -> Symptom:
+def _said(line: Line, _: re.Pattern[str], client: str | None, program: str) -> Symptom | None:
     """Return what a message without its exception's type tells."""
     one = Raised(message=line.text, line=line)
+    if _answered([one]) is False:
+        return None
     errno = _errno(one)
     place = _place([one])
+    outcome = words.outcome_of(errno) or _first(map(_outcome, _links(one)))
     return Symptom(
         line=line.number,
         quoted=line.quoted,
         program=program,
         client=client,
-        outcome=words.outcome_of(errno) or _first(map(_outcome, _links(one))),
+        outcome=outcome,
         stage=_first(map(_stage, _links(one))) or words.stage_of(errno) or Stage.CONNECT,
         errno=errno,
+        code=codes.code_of(outcome, line.text),
         host=place.host,
         port=place.port,
         seconds=words.seconds_in(line.text),
@@ -138,14 +135,16 @@ def _judged(innermost_first: list[Raised]) -> Symptom | None:
     links = [link for raised in innermost_first for link in _links(raised)]
     place = _place(innermost_first)
     client = _client(innermost_first)
+    outcome = words.outcome_of(errno) or _first(map(_outcome, links))
     return Symptom(
         line=0,
         quoted="",
-        program=client or _program(innermost_first),
+        program=client or frames.program(innermost_first),
         client=client,
-        outcome=words.outcome_of(errno) or _first(map(_outcome, links)),
+        outcome=outcome,
         stage=_first(map(_stage, links)) or words.stage_of(errno),
         errno=errno,
+        code=_first(codes.code_of(outcome, raised.message) for raised in innermost_first),
         chain=tuple((raised.type, raised.message) for raised in reversed(innermost_first)),
         host=place.host,
         port=place.port,
@@ -155,34 +154,54 @@ def _judged(innermost_first: list[Raised]) -> Symptom | None:
 
 def _is_connection(chain: list[Raised]) -> bool:
     """Tell whether these exceptions are those of a failed connection: one of them can be nothing else."""
-    if any(types.full(raised.type) in types.ANSWERS for raised in chain):
-        return False
-    staged = any(_framed(raised) or types.client(raised.type) for raised in chain)
+    answered = _answered(chain)
+    if answered is not None:
+        return answered
+    staged = any(frames.framed(raised) or types.client(raised.type) or frames.connecting(raised) for raised in chain)
     for raised in chain:
         known = types.full(raised.type)
         errno = _errno(raised)
         if raised.type == "BrokenPipeError" or errno in words.OTHERS_TOO:
-            if staged or "connect" in raised.message.lower():
+            if (staged or "connect" in raised.message.lower()) and not OF_FILE.search(raised.message):
                 return True
-        elif errno or words.no_name(raised.message):
+        elif errno or words.no_name(raised.message) or _worded(raised.message):
             return True
         elif known in types.NO_TELLING:
-            if staged or raised.message in ("", *TIMEOUTS):
+            if staged or not raised.message or _tells(raised.message):
                 return True
         elif known is not None:
             return True
     return False
 
 
+def _answered(chain: list[Raised]) -> bool | None:
+    """Tell whether a server answered with a status that is a failed connection's; None where none answered."""
+    answers = [link for raised in chain for link in _links(raised) if types.full(link.type) in types.ANSWERS]
+    return any(codes.not_ready(link.message) for link in answers) if answers else None
+
+
+def _tells(message: str) -> bool:
+    """Tell whether a message says that it is a connection's, whose type may be that of something else."""
+    return message in TIMEOUTS or CLOSED.search(message) is not None
+
+
+def _worded(message: str) -> tuple[str | None, str | None] | None:
+    """Return what a message's words tell, whatever its type."""
+    return next((told for said, told in BY_WORDS.items() if said in message), None)
+
+
 def _links(raised: Raised) -> Iterator[Raised]:
     """Yield the exceptions whose reprs an exception's message has, the innermost first, and then itself."""
-    for name in reversed(QUOTED.findall(raised.message)[:20]):
+    quoted = [] if types.full(raised.type) in types.QUOTING else QUOTED.findall(raised.message)[:20]
+    for name in reversed(quoted):
         if types.full(name):
             yield Raised(type=name, message=raised.message)
     yield raised
 
 
 def _errno(raised: Raised) -> str | None:
+    if types.full(raised.type) in types.QUOTING:
+        return None
     errno = words.errno_in(raised.message)
     numbered = words.NUMBER.search(raised.message)
     by_type = types.ERRNO_OF.get(raised.type)
@@ -191,7 +210,7 @@ def _errno(raised: Raised) -> str | None:
 
 
 def _outcome(raised: Raised) -> Outcome | None:
-    worded = next((outcome for said, (outcome, _) in BY_WORDS.items() if said in raised.message), None)
+    worded, _ = _worded(raised.message) or (None, None)
     name = worded or types.told(raised.type)[0]
     if name is None and words.no_name(raised.message):
         return Outcome.NAME_ERROR
@@ -201,28 +220,13 @@ def _outcome(raised: Raised) -> Outcome | None:
 
 
 def _stage(raised: Raised) -> Stage | None:
-    worded = next((stage for said, (_, stage) in BY_WORDS.items() if said in raised.message), None)
-    stage = worded or types.told(raised.type)[1] or _framed(raised)
-    if stage is None and words.no_name(raised.message):
+    _, worded = _worded(raised.message) or (None, None)
+    if worded is None and words.no_name(raised.message):
         return Stage.RESOLVE
+    stage = worded or types.told(raised.type)[1] or frames.framed(raised)
     if stage is None and CALLED in raised.message:
         return Stage.CONNECT
     return Stage(stage) if stage else None
-
-
-def _framed(raised: Raised) -> str | None:
-    """Return what the innermost frame that labctl's table has was at."""
-    passed = ((_module(file), function) for file, function in reversed(raised.frames))
-    return next((BY_FRAME[where] for where in passed if where in BY_FRAME), None)
-
-
-def _module(file: str) -> str:
-    """Return the module of the standard library that a file is, as far as its path tells; of a package's none."""
-    if PACKAGE.search(file):
-        return ""
-    path = file.replace("\\", "/").removesuffix(".py")
-    modules = {module.replace(".", "/"): module for module, _ in BY_FRAME}
-    return next((module for tail, module in modules.items() if f"/{path}".endswith(f"/{tail}")), "")
 
 
 def _client(innermost_first: list[Raised]) -> str | None:
@@ -231,24 +235,7 @@ def _client(innermost_first: list[Raised]) -> str | None:
             return named
     if any(CALLED in raised.message for raised in innermost_first):
         return "asyncio"
-    files = [file.replace("\\", "/") for raised in innermost_first for file, _ in raised.frames]
-    packages = [found[1] for file in files if (found := PACKAGE.search(file))]
-    if ours := next((types.OURS[name] for name in types.OURS if name in packages), None):
-        return ours
-    if packages:
-        return None
-    if standard := next((name for part, name in BY_FILE.items() if any(f"/{part}" in file for file in files)), None):
-        return standard
-    whole = files and all(raised.headed and raised.frames for raised in innermost_first)
-    builtin = "." not in innermost_first[-1].type or innermost_first[-1].type.startswith("socket.")
-    foreign = any((found := STANDARD.search(file)) and not found[1].startswith(BELOW) for file in files)
-    return "socket" if whole and builtin and not foreign else None
-
-
-def _program(innermost_first: list[Raised]) -> str:
-    package = innermost_first[-1].type.partition(".")[0] if "." in innermost_first[-1].type else ""
-    files = (found[1] for raised in innermost_first for file, _ in raised.frames if (found := PACKAGE.search(file)))
-    return package or next(files, "Python")
+    return frames.client(innermost_first)
 
 
 def _place(innermost_first: list[Raised]) -> words.Place:

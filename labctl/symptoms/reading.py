@@ -40,7 +40,12 @@ HINT = re2.compile(
     r"|disconnected|closed connection|closed the connection|connection (?:was )?closed|empty reply|fetch failed"
     r"|ssl|tls|certificate|: (?:unexpected )?eof\b|connect\w*(?:error|exception)|noroutetohost"
     r"|socketexception|too many open files"
-    r"|curl: \(|connect\(?\)?.{0,100}(?:permission denied|not permitted)|operation now in progress"
+    r"|curl: \(|connect\(?\)?.{0,100}(?:permission denied|not permitted|invalid argument)|operation now in progress"
+    r"|nc: connect to|cannot connect to host|<urlopen error|connectionpool\(|clientpayloaderror|idle connection"
+    r"|end of file from server|failed to respond|received no bytes|not be resolved"
+    r"|(?:^|[^\" ]|[^\"] )50[234] (?:bad gateway|service |gateway |server error)|50[234], message|too many 50[234]"
+    r"|(?:error|code|success):? '?50[234]"
+    r"|pg_hba\.conf|too many clients|connection slots are|protected mode|number of clients reached"
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import re2
 
 from labctl.model import Outcome, Stage
-from labctl.symptoms import words
+from labctl.symptoms import codes, words
 from labctl.symptoms.episode import Episode, Single
 from labctl.symptoms.reading import Line
 from labctl.symptoms.symptom import Symptom
@@ -50,7 +50,7 @@ class Rows:
 def _coarse(pattern: str) -> str:
     """Return a pattern for RE2 that finds at least what this one does."""
     coarse = pattern.replace(words.HOST, r"\S*")
-    coarse = re.sub(r"\(\?[=!](?:[^()\\]|\\.)*\)", "", coarse)  # looking ahead
+    coarse = re.sub(r"\(\?<?[=!](?:[^()\\]|\\.)*\)", "", coarse)  # looking ahead, or back
     return re.sub(r"(?<!\\)\{\d*,\d+\}\??", "*", re.sub(r"\?P<\w+>", "?:", coarse))
 
 
@@ -80,6 +80,7 @@ def told(one: Row, found: re.Match[str], line: Line) -> Symptom | None:
         outcome=outcome,
         stage=stage,
         errno=errno,
+        code=codes.code_of(outcome, line.text),
         host=place.host,
         port=place.port,
         seconds=words.seconds_in(said),

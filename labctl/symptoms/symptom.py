@@ -23,6 +23,9 @@ class Symptom:
     outcome: Outcome | None = None  # None where the text does not tell, like all that follow
     stage: Stage | None = None
     errno: str | None = None  # "ECONNREFUSED"
+    code: str | None = (
+        None  # who answered gave it: HTTP's "503", getaddrinfo's "EAI_AGAIN", OpenSSL's "CERT_HAS_EXPIRED"
+    )
     chain: tuple[tuple[str, str], ...] = ()  # type and message of the exceptions, outermost first, that the text has
     host: str | None = None  # the target
     port: int | None = None

@@ -13,8 +13,9 @@ OURS = {  # a package to labctl's client of that name
     "httpx": "httpx",
     "aiohttp": "aiohttp",
     "urllib": "urllib",
-    "http": "http.client",
     "asyncio": "asyncio",
+    "redis": "redis",
+    "psycopg": "psycopg",
 }
 STANDARD = ("builtins", "socket", "ssl", "http.client", "urllib.error", "asyncio", "asyncio.exceptions")
 """Modules whose types are asked for their classes; these are all of the standard library, and named here only."""
@@ -25,6 +26,7 @@ SUBCLASSES = {  # of other packages, which need not be installed; test_symptoms_
     "aiohttp.client_exceptions.ClientProxyConnectionError": "aiohttp.client_exceptions.ClientConnectorError",
     "aiohttp.client_exceptions.UnixClientConnectorError": "aiohttp.client_exceptions.ClientConnectorError",
     "aiohttp.client_exceptions.ServerTimeoutError": "TimeoutError",
+    "aiohttp.client_exceptions.ClientConnectionResetError": "ConnectionResetError",
     "aiohttp.client_exceptions.ContentTypeError": "aiohttp.client_exceptions.ClientResponseError",
     "aiohttp.client_exceptions.WSServerHandshakeError": "aiohttp.client_exceptions.ClientResponseError",
     "aiohttp.client_exceptions.ClientHttpProxyError": "aiohttp.client_exceptions.ClientResponseError",
@@ -35,13 +37,16 @@ SUBCLASSES = {  # of other packages, which need not be installed; test_symptoms_
     "asyncio.exceptions.TimeoutError": "TimeoutError",  # until Python 3.10
     "concurrent.futures._base.TimeoutError": "TimeoutError",
 }
-ANSWERS = {  # the server was reached, and answered
+ANSWERS = {  # the server was reached, and answered: only some statuses tell of a connection (codes.NOT_READY)
+    "http.client.HTTPException",
     "urllib.error.HTTPError",
     "requests.exceptions.HTTPError",
     "httpx.HTTPStatusError",
     "aiohttp.client_exceptions.ClientResponseError",
     "urllib3.exceptions.ResponseError",
 }
+QUOTING = {"aiohttp.client_exceptions.ClientPayloadError"}
+"""Types that tell the outcome themselves and quote other exceptions without being caused by them."""
 NO_TELLING = {"TimeoutError", "EOFError"}  # what else than a connection raises too
 CONNECTIONS = {  # types of failed connections that tell neither outcome nor stage
     "ConnectionError",
@@ -52,6 +57,7 @@ CONNECTIONS = {  # types of failed connections that tell neither outcome nor sta
     "requests.exceptions.ProxyError",
     "requests.exceptions.SSLError",
     "requests.exceptions.ChunkedEncodingError",
+    "requests.exceptions.RetryError",
     "urllib3.exceptions.MaxRetryError",
     "urllib3.exceptions.ProtocolError",
     "urllib3.exceptions.SSLError",

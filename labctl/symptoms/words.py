@@ -42,7 +42,7 @@ WINDOWS = {  # WSAGetLastError, Windows Sockets error codes
     10061: "ECONNREFUSED",
     10065: "EHOSTUNREACH",
 }
-OTHERS_TOO = {"EACCES", "EPERM", "EPIPE", "EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"}
+OTHERS_TOO = {"EACCES", "EINVAL", "EPERM", "EPIPE", "EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"}
 """What files, pipes and listeners give as well: no failed connection by itself."""
 NO_NAME = (
     "name or service not known",
@@ -75,7 +75,7 @@ ENDPOINTS = tuple(
             rf"(?i)(?:connect\w{{0,3}} to|connecting|connect to host|dial tcp\d?|E[A-Z]{{5,12}}|peer|server|address|->)"
             rf"[ :=]{{1,2}}\"?(?P<host>{HOST}):(?P<port>\d{{1,5}})\b"
         ),
-        rf"\((?P<host>{HOST}):(?P<port>\d{{1,5}})\)",
+        rf"\((?!_ssl\.c:)(?P<host>{HOST}):(?P<port>\d{{1,5}})\)",
     )
 )
 

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trying
 from labs import Deploy
 
 from labctl import actions
 from labctl.actions import Action, Proof, shell
 from labctl.errors import AgentRefused, NotInPlace
 from labctl.lab import Lab
-from labctl.model import Exit, Outcome, Try
+from labctl.model import Exit, Outcome
 from labctl.placeholders import filled
 
 actions.discover()
 Seen = Callable[[Lab], Any]
 RULE = "INPUT -p tcp --dport 8080 -j DROP"
+ASKED = "dig +tries=1 +timeout=1 server | sed -n 's/.*status: \\([A-Z]*\\).*/\\1/p'"
 NFT = "inet guard input tcp dport 8080 reject with tcp reset"
 
 
@@ -30,10 +32,7 @@ def of(written: dict[str, Any], lab: Lab) -> Action:
 
 def outcome(lab: Lab) -> Outcome:
     """Return what the client comes to now."""
-    program = lab.pod("client").clients
-    assert program is not None
-    asked = {"client": "socket", "target": f"http://{lab.values['address.server']}:8080/", "timeout": 0.5}
-    return Try.parse(program.ask("try", 5, **asked, environment={}, retry=None)).outcome
+    return trying.one(lab, "socket", f"http://{lab.values['address.server']}:8080/", 0.5).outcome
 
 
 def output(host: str, line: str) -> Seen:
@@ -54,6 +53,12 @@ WORK: list[tuple[dict[str, Any], Seen, Any, dict[str, Any]]] = [
     ({"route": "client", "replace": "${address.server} via ${unassigned.address}"}, outcome, Outcome.TIMED_OUT, {"route": "client", "delete": "${address.server} via ${unassigned.address}"}),
     ({"link": "server", "set": "mtu 1000"}, output("server", "cat /sys/class/net/eth0/mtu"), "1000", {"link": "server", "set": "mtu 1500"}),
     ({"power_off": "server"}, outcome, Outcome.TIMED_OUT, {"power_on": "server", "until": {"listens": "0.0.0.0:8080"}}),
+    ({"resolver": "client", "answers": "servfail"}, output("client", ASKED), "SERVFAIL", {"resolver": "client"}),
+    ({"resolver": "client", "answers": "refused"}, output("client", ASKED), "REFUSED", {"resolver": "client"}),
+    ({"resolver": "client", "answers": "nothing"}, output("client", ASKED), "", {"resolver": "client"}),
+    ({"resolver": "client", "says": {"server": None}}, output("client", ASKED), "NXDOMAIN", {"resolver": "client"}),
+    ({"resolver": "client", "says": {"server": "${unassigned.address}"}}, output("client", "dig +short server"), "${unassigned.address}", {"resolver": "client"}),
+    ({"disconnect": "server"}, output("client", ASKED), "NXDOMAIN", {"connect": "server"}),
     ({"disconnect": "server"}, output("server", "ls /sys/class/net"), "lo", {"connect": "server"}),
     ({"disconnect": "client"}, outcome, Outcome.UNREACHABLE, {"connect": "client"}),
     ({"link": "server", "set": "down"}, outcome, Outcome.TIMED_OUT, {"link": "server", "set": "up"}),
@@ -78,7 +83,7 @@ def test_an_action_does_what_it_says_and_can_be_undone(
     assert outcome(standing) == Outcome.OK
     before = seen(standing)
     standing.apply(of(written, standing))
-    assert seen(standing) == expected
+    assert seen(standing) == filled(expected, standing.values)
     assert seen(standing) != before
     standing.apply(of(undone, standing))
     assert outcome(standing) == Outcome.OK

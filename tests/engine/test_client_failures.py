@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+import trying
+import understanding
 
-from labctl.clients import names
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.waiting import poll
@@ -80,13 +81,10 @@ def misbehaving(lab: Lab) -> Lab:
 
 
 def attempt(lab: Lab, client: str, port: int) -> Try:
-    program = lab.pod("client").clients
-    assert program is not None
-    asked: dict[str, Any] = {"client": client, "target": f"http://server:{port}/", "timeout": TIMEOUT}
-    return Try.parse(program.ask("try", 15, **asked))
+    return trying.one(lab, client, f"http://server:{port}/", TIMEOUT)
 
 
-@pytest.mark.parametrize("client", names())
+@pytest.mark.parametrize("client", understanding.of("http"))
 @pytest.mark.parametrize("server", TABLE)
 def test_a_client_tells_how_the_server_misbehaves(misbehaving: Lab, client: str, server: str) -> None:
     port, usual, others = TABLE[server]

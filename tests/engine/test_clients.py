@@ -9,22 +9,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import trying
+import understanding
 
+from labctl.actions.client import Retry
 from labctl.clients import names
 from labctl.clients._command import ENDED
-from labctl.errors import AgentRefused
+from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.waiting import poll
 
 TIMEOUT = 1.0
+RETRY = Retry.model_validate({"every": "100ms", "for": "500ms"})
 
 
-def attempt(lab: Lab, client: str, target: str, **more: Any) -> Try:
-    program = lab.pod("client").clients
-    assert program is not None
-    asked = {"client": client, "target": target, "timeout": TIMEOUT, "environment": {}, "retry": None, **more}
-    return Try.parse(program.ask("try", 15, **asked))
+def attempt(lab: Lab, client: str, target: str, timeout: float = TIMEOUT, **more: Any) -> Try:
+    return trying.one(lab, client, target, timeout, **more)
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def test_the_program_knows_every_client_on_disk(known: Mapping[str, Any]) -> Non
     assert sorted(known) == names()
 
 
-@pytest.mark.parametrize("client", names())
+@pytest.mark.parametrize("client", understanding.of("http"))
 class TestClient:
     """What holds for each of them."""
 
@@ -85,13 +86,13 @@ class TestClient:
         assert (one.outcome, one.stage, one.errno) == (Outcome.UNREACHABLE, Stage.CONNECT, "EHOSTUNREACH"), one.details
 
     def test_a_client_that_retries_goes_on_for_as_long_as_it_was_told(self, lab: Lab, client: str) -> None:
-        one = attempt(lab, client, "http://server:9/", retry={"every": 0.1, "for": 0.5})
+        one = attempt(lab, client, "http://server:9/", retry=RETRY)
         assert one.outcome == Outcome.REFUSED
         assert 0.4 <= one.seconds < 1.5
 
 
 def test_all_clients_at_once_do_not_disturb_each_other(lab: Lab) -> None:
-    wanted = [(client, port) for client in names() for port in (8080, 9)] * 5
+    wanted = [(client, port) for client in understanding.of("http") for port in (8080, 9)] * 5
     with ThreadPoolExecutor(16) as pool:
         tries = list(pool.map(lambda one: attempt(lab, one[0], f"http://server:{one[1]}/"), wanted))
     for (client, port), one in zip(wanted, tries, strict=True):
@@ -99,7 +100,7 @@ def test_all_clients_at_once_do_not_disturb_each_other(lab: Lab) -> None:
 
 
 def test_an_unknown_client_is_refused_and_the_others_go_on(lab: Lab) -> None:
-    with pytest.raises(AgentRefused, match="nobody"):
+    with pytest.raises(LabError, match="nobody"):
         attempt(lab, "nobody", "http://server:8080/")
     assert attempt(lab, "socket", "tcp://server:8080").outcome == Outcome.OK
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trying
 from hostile import ANSWERS, loaded, standing
 
 from labctl import actions
 from labctl.lab import Lab
-from labctl.model import Outcome, Try
+from labctl.model import Outcome
 from labctl.run import Options
 from labctl.session import Session
 from labctl.sweep import ROLE, SESSION
@@ -29,10 +30,7 @@ def apply(lab: Lab, written: dict[str, Any]) -> None:
 
 def outcome(lab: Lab) -> Outcome:
     """Return what the client comes to now."""
-    program = lab.pod("client").clients
-    assert program is not None
-    asked = {"client": "socket", "target": f"http://{lab.values['address.server']}:8080/", "timeout": 2}
-    return Try.parse(program.ask("try", 10, **asked, environment={}, retry=None)).outcome
+    return trying.one(lab, "socket", f"http://{lab.values['address.server']}:8080/", 2).outcome
 
 
 @pytest.mark.parametrize("steps", [[{"reboot": "client"}], [{"power_off": "client"}, {"power_on": "client"}]])

@@ -92,7 +92,7 @@ def test_what_the_workflow_runs_is_what_labctl_understands(five_minutes: Path, r
 def test_the_catalogue_in_the_readme_is_that_on_disk(readme: str) -> None:
     table = readme.partition("## The scenarios there are")[2].partition("\n\n`labctl show")[0]
     rows = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")]
-    named = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    named = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
     assert sorted(named) == sorted(catalogue.within(installed("scenarios")))
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trying
+import understanding
 from variants import variant
 
 from labctl import __version__, actions, scenario
-from labctl.clients import names
 from labctl.deploy import deployed
 from labctl.evidence import Witnesses
 from labctl.journal import Journal, new_folder
@@ -31,7 +32,7 @@ from labctl.session import Session
 actions.discover()
 AT_ONCE = 3
 SOON = 10.0  # seconds
-ALL = len(names())
+ALL = len(understanding.of("http"))
 HOSTS = {  # of the scenarios that are run
     "firewall-router-drop": ["client", "router", "server"],
     "unassigned-address": ["client", "server"],
@@ -228,10 +229,7 @@ def applied(lab: Lab, written: Mapping[str, Any]) -> actions.Action:
 
 def tried(lab: Lab, times: int = 1) -> list[str]:
     """Let one client try so often, and return what each try came to."""
-    program = lab.pod("client").clients
-    assert program is not None
-    asked = {"client": "socket", "target": "http://server:8080/", "timeout": 0.3, "environment": {}, "retry": None}
-    return [program.ask("try", SOON, **asked)["outcome"] for _ in range(times)]
+    return [trying.one(lab, "socket", "http://server:8080/", 0.3).outcome for _ in range(times)]
 
 
 def test_a_full_queue_and_what_waits_in_it_are_in_the_evidence(lab: tuple[Lab, Witnesses, Path]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import understanding
 from variants import WRONG, labctl, variant
 
-from labctl import catalogue, record
-from labctl.clients import names
+from labctl import catalogue, record, scenario
 from labctl.model import Outcome, Verdict
 from labctl.places import installed
 from labctl.record import Record
@@ -24,6 +24,7 @@ FILE = f"scenarios/records/{NAME}.json"
 QUICK: dict[str, Any] = {"diagnose": []}  # nothing of which is recorded
 BROKEN = '{\n  "scenario": "down",\n<<<<<<< HEAD\n}\n'
 REACHED = "curl -sf -m 2 http://server:8080/ > /dev/null"
+HTTP = understanding.of("http")
 ON_DISK = catalogue.within(installed("scenarios"))
 
 
@@ -56,9 +57,9 @@ def test_a_record_that_cannot_be_read_is_written_anew_with_every_client(
 ) -> None:
     folder, done = written
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"wrote {FILE}: {len(names())} clients"
+    assert done.stdout.splitlines()[-1] == f"wrote {FILE}: {len(HTTP)} clients"
     made = of(folder)
-    assert sorted(made.clients) == names()
+    assert sorted(made.clients) == HTTP
     assert {one.outcome for one in made.clients.values()} == {Outcome.REFUSED}
     assert "198.19." not in (folder / FILE).read_text()
 
@@ -116,7 +117,7 @@ def test_a_message_that_is_not_as_recorded_fails_a_run_and_a_check_until_it_is_r
     mended = labctl(folder, "record", NAME)
     assert mended.returncode == 0
     assert mended.stdout.splitlines()[-4:] == [
-        f"wrote {FILE}: {len(names())} clients",
+        f"wrote {FILE}: {len(HTTP)} clients",
         *(f"  {line}" for line in apart),
     ]
     assert of(folder) == right
@@ -151,7 +152,7 @@ def test_what_says_something_else_in_each_run_is_not_recorded(tmp_path: Path) ->
 def test_every_scenario_on_disk_is_recorded_with_all_clients(name: str) -> None:
     recorded = record.read(record.file_of(ON_DISK[name]))
     assert recorded is not None
-    assert sorted(recorded.clients) == names()
+    assert sorted(recorded.clients) == understanding.of_client(scenario.load(ON_DISK[name]).scenario.client)
 
 
 def test_every_record_on_disk_has_its_scenario() -> None:

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import understanding
 from variants import variant
 
 from labctl import scenario
-from labctl.clients import names
 from labctl.model import Phase, Result, Verdict
 from labctl.places import installed
 from labctl.run import Options, run
@@ -51,7 +51,7 @@ def test_a_scenario_passes_and_different_runs_see_the_same_errors(
         assert [phase.phase for phase in result.phases] == list(Phase)
         assert all(phase.began <= phase.ended for phase in result.phases)
         tried = {one.client for phase in result.phases for one in phase.observations[-1].tries}
-        assert tried == set(names())
+        assert tried == set(understanding.of_client(loaded.scenario.client))
         assert (Path(result.folder) / "result.json").is_file()
         assert (Path(result.folder) / "journal.jsonl").stat().st_size > 0
         assert tried < result.versions.keys()
@@ -70,6 +70,16 @@ def test_what_a_removed_server_printed_and_how_it_ended_is_kept(session: Session
     logs = [one["log"] for one in result.services["server"]]
     assert ["listening on" in log for log in logs] == [True, True, True]
     assert "127.0.0.1:8080" in logs[1]
+
+
+def test_a_step_in_a_container_that_does_not_run_is_told_as_docker_tells_it(
+    tmp_path: Path, session: Session, options: Options
+) -> None:
+    """Its answer is that the service does not run, which is no breakage of the lab."""
+    file = variant(tmp_path, "ended", {"diagnose": [{"run": "true", "host": "server", "exits": 1}]})
+    result = run(scenario.load(file), session, options)
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    assert "does not run" in result.phases[1].diagnoses[0].output
 
 
 def test_one_client_may_be_chosen(session: Session, options: Options) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
+import trying
+import understanding
 from labs import sandbox_of
 
 from labctl import actions, packets, scenario
-from labctl.clients import names
 from labctl.deploy import deployed
 from labctl.engine.containers import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
@@ -154,11 +154,7 @@ def of(written: Mapping[str, Any]) -> actions.Action:
 
 def everybody_tries(lab: Lab) -> None:
     """Let all clients try at once, whatever comes of it, and wait until nothing is on its way any more."""
-    program = lab.pod("client").clients
-    assert program is not None
-    asked = {"target": f"http://server:{PORT}/", "timeout": TIMEOUT, "environment": {}, "retry": None}
-    with ThreadPoolExecutor(len(names())) as pool:
-        list(pool.map(lambda name: program.ask("try", SOON, client=name, **asked), names()))
+    trying.all_of(lab, understanding.of("http"), f"http://server:{PORT}/", TIMEOUT)
     for host in ("client", "server"):
         poll(partial(quiet, lab, host), SOON, f"no connection to be left on {host}")
 
@@ -219,7 +215,7 @@ def test_tcpdump_and_labctl_see_the_same_packets_where_the_server(time: str, see
 def test_there_is_something_of_every_client_to_compare_where_the_server(time: str, seen: dict[str, Seen]) -> None:
     kinds = {kind for _, _, kind in seen[time].tcpdump}
     assert kinds >= KINDS[time]
-    assert sum(kind == packets.SYN for _, _, kind in seen[time].tcpdump) == len(names())
+    assert sum(kind == packets.SYN for _, _, kind in seen[time].tcpdump) == len(understanding.of("http"))
 
 
 def test_a_syn_that_is_sent_again_is_seen_again(seen: dict[str, Seen]) -> None:

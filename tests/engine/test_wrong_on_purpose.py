@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import understanding
 from ruamel.yaml import YAML
 
 from labctl import scenario
-from labctl.clients import names
 from labctl.model import Phase, Result, Verdict
 from labctl.places import installed
 from labctl.run import Options, run
@@ -31,7 +31,8 @@ def fix_of(name: str) -> Any:
 NOTHING = [{"run": "true", "host": "server", "with": "tools"}]
 HEALS = "iptables -w -I INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset; (sleep 2; iptables -w -D INPUT 1) >/dev/null 2>&1 &"
 NEVER = {"listens": "0.0.0.0:1", "within": "500ms"}
-ALL = f"all {len(names())} clients"
+CLIENTS = len(understanding.of("http"))
+ALL = f"all {CLIENTS} clients"
 F, I = Verdict.FAILED, Verdict.INCONCLUSIVE  # noqa: E741 - for the table below
 
 # what is wrong: (the scenario it is made from, what is changed, the verdict, the phase that decides, what it says)
@@ -209,7 +210,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         },
         I,
         Phase.HEALTHY,
-        f"waited 1 s for server to have received {len(names())} SYNs, in vain",
+        f"waited 1 s for server to have received {CLIENTS} SYNs, in vain",
     ),
     "a trigger that waits for handshakes that nobody begins": (
         "server-down",
@@ -220,7 +221,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         },
         I,
         Phase.HEALTHY,
-        f"waited 1 s for router to have seen {len(names())} handshakes to their end, in vain",
+        f"waited 1 s for router to have seen {CLIENTS} handshakes to their end, in vain",
     ),
     "a client that never worked": (
         "server-down",

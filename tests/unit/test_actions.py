@@ -19,10 +19,7 @@ from labctl.places import installed
 
 actions.discover()
 KINDS = {key: kind for key, kind in actions.registry.items() if kind.__module__.startswith("labctl.")}
-NOT_SHOWN_YET = {
-    *("restart", "pause", "unpause", "power_off", "power_on", "reboot"),
-    *("disconnect", "connect", "link", "route"),
-}
+NOT_SHOWN_YET = {"restart"}
 """Actions that no scenario needs yet; tests/engine/test_actions_work.py runs them."""
 
 
@@ -47,7 +44,11 @@ EXAMPLES: list[dict[str, Any]] = [
     {"power_on": "server", "until": {"listens": "0.0.0.0:8080"}},
     {"reboot": "server"},
     {"reboot": "server", "sysctls": {"net.ipv4.ip_local_port_range": "50000 50003"}},
+    {"client": {"verify": False}},
     {"disconnect": "server"},
+    {"resolver": "client", "answers": "servfail"},
+    {"resolver": "client", "says": {"api": "198.19.0.1", "old": None}},
+    {"resolver": "client"},
     {"connect": "server"},
     {"link": "client", "set": "mtu 1000"},
     {"route": "client", "add": "blackhole 198.19.0.3"},

@@ -13,8 +13,8 @@ from labctl.places import installed
 from labctl.report.catalogue import catalogue
 from labctl.report.text import plain
 
-LINK = re.compile(r"\]\(#([a-z-]+)\)")
-ANCHOR = re.compile(r'<a id="([a-z-]+)"></a>')
+LINK = re.compile(r"\]\(#([a-z0-9-]+)\)")
+ANCHOR = re.compile(r'<a id="([a-z0-9-]+)"></a>')
 
 
 def test_the_page_on_disk_is_current() -> None:

@@ -72,14 +72,38 @@ def test_no_pattern_explodes() -> None:
 
 
 def test_targets_are_read() -> None:
-    assert Target.parse("http://server:8080/x") == ("http://server:8080/x", "http", "server", 8080, "/x")
+    assert Target.parse("http://server:8080/x") == Target("http://server:8080/x", "http", "server", 8080, "/x")
     assert Target.parse("http://server").port == 80
+    assert Target.parse("https://server").port == 443
+    assert Target.parse("http://[::1]:8080/").host == "::1"
     assert Target.parse("tcp://server:5432").path == "/"
+    assert Target.parse("redis://server").port == 6379
+    assert Target.parse("postgresql://server/lab").port == 5432
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"),
+    [("http://localhost/", True), ("tcp://127.1.2.3:1", True), ("https://[::1]/", True), ("http://server/", False)],
+)
+def test_a_target_tells_whether_the_way_to_it_leaves_the_host(written: str, *, stays: bool) -> None:
+    assert Target.parse(written).on_loopback is stays
 
 
 @pytest.mark.parametrize(
     "written",
-    ["server:8080", "ftp://server/", "tcp://server", "http://", "http://:80", "http://a:99999/", "http://[::", ""],
+    [
+        "server:8080",
+        "ftp://server/",
+        "postgres://server/lab",
+        "redis://lab@server/",
+        "redis://:secret@server/",
+        "tcp://server",
+        "http://",
+        "http://:80",
+        "http://a:99999/",
+        "http://[::",
+        "",
+    ],
 )
 def test_what_is_no_target_is_refused(written: str) -> None:
     with pytest.raises(pydantic.ValidationError):

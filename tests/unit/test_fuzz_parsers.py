@@ -26,7 +26,7 @@ from symptoms_real import REAL
 from symptoms_text import WORDED
 
 from labctl import bundle, fields, record, result, scenario, service, table, why
-from labctl.clients import Target
+from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
 from labctl.places import installed
 from labctl.report import why as report
@@ -211,7 +211,10 @@ def test_a_field(number: int, value: Any) -> None:
 
 
 @cases(300)
-@given(st.sampled_from(ODD).map(str) | st.text(st.characters(codec=None)), st.sampled_from(["http://", "tcp://", ""]))
+@given(
+    st.sampled_from(ODD).map(str) | st.text(st.characters(codec=None)),
+    st.sampled_from([*(f"{scheme}://" for scheme in PORTS), ""]),
+)
 def test_a_target(text: str, scheme: str) -> None:
     try:
         read = Target.parse(f"{scheme}{text}")

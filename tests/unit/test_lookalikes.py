@@ -14,8 +14,9 @@ from labctl.report.apart import leaves
 from labctl.table import Shown
 
 CLIENTS = sorted({client for entry in entries() for client in entry.recorded})
-INSEPARABLE = {("loopback-bind", "loopback-bind-flask")}
-"""One cause in two servers: what differs is the server, not the failure."""
+INSEPARABLE = {("loopback-bind", "loopback-bind-flask"), ("keepalive-race", "stale-keepalive")}
+"""One cause in two servers; and a server that ends a kept connection a moment sooner or later, which no command shows
+afterwards: other clients tell, those that look before they ask again."""
 BY_NAME = {entry.name: entry for entry in entries()}
 
 
@@ -38,7 +39,8 @@ def test_what_is_in_a_group_looks_the_same_and_no_two_groups_do(client: str) -> 
     looks = [{appearance(BY_NAME[name].recorded[client]) for name in group.names} for group in found]
     assert all(len(one) == 1 for one in looks)
     assert len(set.union(*looks)) == len(found)
-    failing = {entry.name for entry in entries() if entry.recorded[client].outcome is not Outcome.OK}
+    recorded = {entry.name: entry.recorded[client] for entry in entries() if client in entry.recorded}
+    failing = {name for name, seen in recorded.items() if seen.outcome is not Outcome.OK}
     assert {name for group in found for name in group.names} == failing
 
 

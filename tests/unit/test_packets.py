@@ -31,7 +31,8 @@ from captured import (
     wire,
 )
 
-from labctl.model import NOBODY
+from labctl import packets
+from labctl.model import NOBODY, Connection, Packet
 from labctl.packets import connections, shape
 
 
@@ -216,3 +217,17 @@ def test_an_address_that_no_host_has_is_nobodys() -> None:
     seen.send(0, TO_ABSENT, "client")
     [connection] = read(seen)
     assert connection.server == NOBODY
+
+
+def test_a_reset_after_both_have_closed_tells_nothing_of_how_an_attempt_went() -> None:
+    """Two processors may reorder the last ACK and a FIN, and the kernel then resets what is over already."""
+    fins = [
+        Packet(0.1, "client", packets.FIN, again=False, reached="server"),
+        Packet(0.2, "server", packets.FIN, again=False, reached="client"),
+    ]
+    reset = Packet(0.3, "server", packets.RST, again=False, reached="client")
+    assert shape(Connection("client", 50000, "server", 8080, (*fins, reset))) == ()
+    assert shape(Connection("client", 50000, "server", 8080, (fins[0], reset))) == (("server", packets.RST, "client"),)
+    assert shape(Connection("client", 50000, "server", 8080, (*fins, reset)), also={packets.RST}) == (
+        ("server", packets.RST, "client"),
+    )

@@ -42,6 +42,7 @@ def test_what_is_known_is_filled_and_the_rest_stays() -> None:
     [
         ("nc -z ${client.target.host} ${client.target.port}", "http://server:9090/", "nc -z server 9090"),
         (["ss", "${client.target.port}"], "tcp://server:1", ["ss", "1"]),
+        ("curl ${client.target.url}", "https://server/x", "curl https://server/x"),
         ("true", "http://server/", "true"),
     ],
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +20,9 @@ from loopback import (
     silent,
     starved,
 )
+from understanding import MODULES, of
 
-import labctl.clients
-from labctl.clients import Target, file_of, in_folder
+from labctl.clients import Target
 from labctl.clients.outcomes import Staged, judge
 
 SOON = 0.2  # seconds, for what must time out
@@ -45,11 +43,7 @@ SITUATIONS: dict[str, tuple[Callable[[], Any], str, str, str | None]] = {
         None,
     ),
 }
-MODULES = {
-    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}")
-    for name in in_folder(Path(labctl.clients.__file__).parent)
-}
-CLIENTS = {name: module.attempt for name, module in MODULES.items() if hasattr(module, "attempt")}
+CLIENTS = {name: MODULES[name].attempt for name in of("http") if hasattr(MODULES[name], "attempt")}
 READ_ONE_LINE = {"socket", "asyncio"}  # and are content with it
 HALFWAY = {"the server hangs up halfway", "the server hangs up within a chunk"}
 

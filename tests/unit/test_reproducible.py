@@ -27,6 +27,8 @@ NAMES = {
             "curl: (28) Connection timeout after <time> ms",
         ),
         ("curl: (28) Connection timed out after 1001 milliseconds", "curl: (28) Connection timeout after <time> ms"),
+        ("wrong version number (_ssl.c:992)", "wrong version number (_ssl.c:<line>)"),
+        ("curl: (35) OpenSSL/3.0.20: error:0A00010B:", "curl: (35) OpenSSL/<version>: error:0A00010B:"),
         ("198.19.3.2 198.19.3.21 198.19.3.2.", "${address.client} ${address.neighbour} ${address.client}."),
         ("http://198.19.3.14:8080/", "http://${unassigned.address}:8080/"),
         ("[Errno 111] Connect call failed ('198.19.3.3', 8080)", None),

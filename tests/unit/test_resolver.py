@@ -87,3 +87,31 @@ def test_any_text_is_a_name_that_exists_or_not(text: str) -> None:
     label = text.encode()[:63]
     asked = struct.pack("!HHHHHH", 9, 0, 1, 0, 0, 0) + bytes([len(label)]) + label + b"\0" + struct.pack("!HH", A, 1)
     assert read(RESOLVER.answer(asked))[0] == 9
+
+
+@pytest.mark.parametrize(("answers", "code"), [("servfail", 2), ("refused", 5)])
+@pytest.mark.parametrize("name", ["server", "other"])
+def test_a_resolver_that_fails_says_so_of_every_name(answers: str, code: int, name: str) -> None:
+    resolver = Resolver()
+    resolver.know(NAMES)
+    resolver.misbehave(answers, {})
+    assert read(resolver.answer(question(name))) == (7, code, 0, "")
+
+
+def test_a_silent_resolver_answers_nobody_and_goes_on_when_it_is_told_to() -> None:
+    resolver = Resolver()
+    resolver.know(NAMES)
+    resolver.misbehave("nothing", {})
+    assert resolver.answer(question("server")) == b""
+    resolver.misbehave("normal", {})
+    assert read(resolver.answer(question("server")))[3] == "198.19.0.2"
+
+
+def test_what_is_said_instead_of_the_table_holds_until_something_else_is_said() -> None:
+    resolver = Resolver()
+    resolver.misbehave("normal", {"Server": "198.19.0.9", "api.example": None})
+    resolver.know(NAMES)
+    assert read(resolver.answer(question("server")))[3] == "198.19.0.9"
+    assert read(resolver.answer(question("api.example")))[1] == NAME_ERROR
+    resolver.misbehave("normal", {})
+    assert read(resolver.answer(question("server")))[3] == "198.19.0.2"

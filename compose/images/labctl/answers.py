@@ -4,6 +4,7 @@ ANSWER        what a request comes to (hello): see `answer`
 SIZE          bytes of the body of a good answer (6)
 READY_AFTER   how long after its start it says that it is not ready yet, by a 503 ("0s")
 KEEP_ALIVE    how long it keeps a connection open for another request ("0s": it closes after each answer)
+TLS           the certificate by which it speaks TLS, where the image has any: see compose/images/tls ("": plain HTTP)
 """
 
 import os
@@ -11,15 +12,21 @@ import re
 import socket
 import struct
 import sys
+import threading
 import time
+
+TYPE_CHECKING = False  # checkers know it by its name; to load typing would take 5 ms
+if TYPE_CHECKING:
+    import ssl
 
 STARTED = time.monotonic()
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+CERTIFICATES = "/etc/labctl/tls"  # each with its key
 IDLE = 30.0  # seconds to wait for a request that somebody has begun, and for an answer to be taken
 LONGEST_REQUEST = 1 << 16  # bytes
 NO_ANSWER = ("silence", "close", "reset")
 BROKEN_OFF = ("cut", "reset-within")
-ANSWERS = ("hello", "unavailable", *NO_ANSWER, *BROKEN_OFF)
+ANSWERS = ("hello", "unavailable", "once", *NO_ANSWER, *BROKEN_OFF)
 GOOD = 200
 REASONS = {GOOD: "OK", 400: "Bad Request", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
@@ -47,7 +54,23 @@ def _answer() -> str:
     return text
 
 
+def _context() -> "ssl.SSLContext | None":
+    """Return what shakes hands for TLS by the certificate that TLS names; None where it is plain HTTP."""
+    name = os.environ.get("TLS", "")
+    if not name:
+        return None
+    import ssl  # 10 ms
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(f"{CERTIFICATES}/{name}.pem")
+    except OSError as error:
+        sys.exit(f"serve: error: TLS={name!r}: {error}")
+    return context
+
+
 ANSWER = _answer()
+CONTEXT = _context()
 BODY = (b"hello" * (number("SIZE", "6") // 5 + 1))[: number("SIZE", "6") - 1] + b"\n"
 READY_AFTER = seconds(os.environ.get("READY_AFTER", "0s"))
 KEEP_ALIVE = seconds(os.environ.get("KEEP_ALIVE", "0s"))
@@ -58,16 +81,50 @@ def handle(connection: socket.socket, address: tuple[str, int]) -> None:
     with connection:
         try:
             connection.settimeout(IDLE)
-            while (request := _request(connection)) and answer(connection, address[0], request):
-                connection.settimeout(KEEP_ALIVE)
+            if CONTEXT is None:
+                _serve(connection, address[0])
+            else:
+                _serve_by_tls(CONTEXT, connection, address[0])
         except TimeoutError:
             print(f"{address[0]} asked for nothing more", flush=True)
         except OSError as error:
             print(f"{address[0]} {error}", flush=True)
 
 
+def _serve(connection: socket.socket, client: str) -> None:
+    first = True
+    while (request := _request(connection)) and answer(connection, client, request, first=first):
+        connection.settimeout(KEEP_ALIVE)
+        first = False
+
+
+def _serve_by_tls(context: "ssl.SSLContext", connection: socket.socket, client: str) -> None:
+    """Shake hands, and serve where that comes to an agreement."""
+    with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
+        try:
+            secured.do_handshake()
+        except OSError as error:
+            print(f"{client} {error}", flush=True)
+            _hear_out(secured)
+        else:
+            _serve(secured, client)
+
+
+def _hear_out(connection: socket.socket) -> None:
+    """End a connection, and read what still comes: with something unread, close(2) would send a reset."""
+    try:
+        connection.shutdown(socket.SHUT_WR)  # of one that speaks TLS, too, what is read from here on are the bare bytes
+        while connection.recv(LONGEST_REQUEST):
+            pass
+    except OSError:  # ended from there, as it was to be
+        pass
+
+
 def _request(connection: socket.socket) -> bytes:
-    """Return a request up to its empty line; nothing where the other side ends, or says too much."""
+    """Return a request up to its empty line; nothing where the other side ends, or says too much.
+
+    What does not begin with the letter of a method is none, as a TLS client's hello: there is no end of it to wait for.
+    """
     said = b""
     while b"\r\n\r\n" not in said:
         part = connection.recv(LONGEST_REQUEST)
@@ -75,24 +132,28 @@ def _request(connection: socket.socket) -> bytes:
         said += part
         if not part or len(said) > LONGEST_REQUEST:
             return b""
+        if not said[:1].isalpha():
+            break
     return said
 
 
-def answer(connection: socket.socket, client: str, request: bytes) -> bool:
+def answer(connection: socket.socket, client: str, request: bytes, *, first: bool) -> bool:
     """Answer a request, or do what ANSWER says; return whether another may come on the same connection.
 
     `hello` is a good answer, `unavailable` a 503, `silence` none ever; `close` and `reset` end the connection without
-    one, by FIN and by RST; `cut` and `reset-within` do so in the middle of the body.
+    one, by FIN and by RST; `cut` and `reset-within` do so in the middle of the body. `once` is a good answer to the
+    first request of a connection, and `close` to the next.
     """
     line = request.partition(b"\r\n")[0].decode("latin-1")
     method, version = line.partition(" ")[0], line.rpartition(" ")[2]
     status = _status(method, version)
     does = ANSWER if status == GOOD else "refuse"
-    print(f'{client} "{line}" {does if does in NO_ANSWER else status}', flush=True)
+    if does == "once":
+        does = "hello" if first else "close"
+    shown = line.encode("unicode_escape").decode()
+    print(f'{client} "{shown}" {does if does in NO_ANSWER else status}', flush=True)
     if does == "silence":
-        while connection.recv(LONGEST_REQUEST):
-            pass
-        return False
+        threading.Event().wait()
     if does in NO_ANSWER:
         return _end(connection, by_reset=does == "reset")
     body = BODY if status == GOOD else f"{REASONS[status].lower()}\n".encode()

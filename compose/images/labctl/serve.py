@@ -1,10 +1,12 @@
 """The stock server: answers HTTP, and misbehaves as its environment says.
 
-    HOST          the address it listens on (0.0.0.0)
+    HOST          the address it listens on (0.0.0.0), or a name, of which it takes the first address
+    V6ONLY        whether an address of IPv6 is for IPv6 alone: "0", "1" (0: `::` is every address, also of IPv4)
     PORT          the port (8080)
     BACKLOG       the second argument of listen(2) (128)
     ACCEPT        "always", or "never": it listens and accepts nothing
     START_DELAY   how long after its start it begins to listen ("0s")
+    CACHE         MiB of memory that it fills before it listens (0)
 
 and what answers.py says.
 """
@@ -26,13 +28,18 @@ def main() -> None:
     """Listen, and accept as the environment says."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     time.sleep(seconds(os.environ.get("START_DELAY", "0s")))
+    cache = [bytes([1]) * (1 << 20) for _ in range(number("CACHE", "0"))]
+    if cache:
+        print(f"{len(cache)} MiB of cache are filled", flush=True)
     host = os.environ.get("HOST", "0.0.0.0")
     port = number("PORT", "8080")
     backlog = number("BACKLOG", "128")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     listener = socket.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, number("V6ONLY", "0"))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    listener.bind(address)
     listener.listen(backlog)
     listener.setblocking(False)
     print(f"listening on {host}:{port}, backlog {backlog}", flush=True)
