@@ -15,7 +15,7 @@ from labctl.model import Verdict
 from labctl.waiting import poll
 
 CHOSEN = "loopback-bind or server-down or firewall-reject or wrong-port"
-ENDS = 600.0  # seconds
+ENDS = 1800.0  # seconds; five matrices of everything share two cores
 
 
 @pytest.mark.usefixtures("session")  # so that the images are there

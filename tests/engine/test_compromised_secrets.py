@@ -120,6 +120,7 @@ def test_neither_output_nor_folder_of_a_run_has_a_secret(
         f"tcp://:{SECRET}@127.0.0.1:1/path",
         f"ftp://somebody:{SECRET}@127.0.0.1:1",
     ],
+    ids=["tcp", "http", "path", "ftp"],  # the secret is another one in each process
 )
 @pytest.mark.parametrize("command", [("run", "server-down"), ("engine", "status"), ("doctor",), ("clean",)])
 def test_an_engine_that_is_missing_is_named_without_the_password_in_its_address(
