@@ -50,6 +50,11 @@ def demand(name: str, known: Collection[str]) -> None:
     known = [one for one in known if one not in SETTINGS]
     meant = named(name, known)
     if len(meant) != 1:
-        own = [one.removeprefix(table) for table in TABLES for one in known if one.startswith(table)]
-        near = meant or nearest(name, list(dict.fromkeys([*known, *own])))
+        own = (one.removeprefix(_table(one)) for one in known)
+        near = meant or nearest(name, dict.fromkeys(known if _table(name) else own))
         raise UnknownName("counter", name, near or known)
+
+
+def _table(name: str) -> str:
+    """Return the table that a whole name begins with, or nothing."""
+    return max((table for table in TABLES if name.startswith(table)), key=len, default="")

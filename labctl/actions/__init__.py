@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import pydantic
 
@@ -128,7 +128,9 @@ class Action(Written):
     after: Duration | None = None  # triggers only: this long after the try began
     after_syns: Host | None = pydantic.Field(default=None, alias="after-syns")  # triggers only, see `late`
     after_handshakes: Host | None = pydantic.Field(default=None, alias="after-handshakes")  # the same
-    between: bool = False  # triggers only: done while the clients wait between two requests, see `client: {again: …}`
+    between: Literal[True] | None = (
+        None  # triggers only: done while the clients wait between two requests, see `client: {again: …}`
+    )
     at_most: Duration | None = pydantic.Field(default=None, alias="at-most")  # these two wait no longer, and go on
 
     @pydantic.model_validator(mode="after")
@@ -149,7 +151,7 @@ class Action(Written):
     @property
     def early(self) -> bool:
         """Whether it is done before the clients try."""
-        return not self.late and not self.between
+        return not self.late and self.between is None
 
     @property
     def late(self) -> bool:

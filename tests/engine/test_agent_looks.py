@@ -213,7 +213,7 @@ def test_sock_diag_tells_of_some_hundred_sockets(server: Host) -> None:
     with crowd(server):
         answers = server.look()["sockets"]
         seen = states(server)
-    assert len(answers[0]) > 1 << 15
+    assert len(answers) > 1 << 15
     listeners, others = sockets.read(answers)
     assert Listening("127.0.0.1", CROWDED, backlog=SOCKETS, waiting=SOCKETS) in listeners
     assert others["ESTAB"] == seen["ESTAB"] == 2 * SOCKETS

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import trying
+import understanding
 from labs import Deploy
 
 from labctl import actions
-from labctl.clients import names
 from labctl.errors import AgentRefused
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage
@@ -48,7 +48,7 @@ def able(lab: Lab) -> list[str]:
 
 
 def test_all_that_keep_connections_can_ask_again(lab: Lab) -> None:
-    assert set(able(lab)) == set(names()) - KEEPS_NONE
+    assert set(able(lab)) == set(understanding.of("http")) - KEEPS_NONE
 
 
 def test_they_use_one_connection_for_both(lab: Lab) -> None:

@@ -103,6 +103,7 @@ def test_the_list_names_their_files_and_why_others_are_left_out(elsewhere: Path,
     told = json.loads(ran.stdout)
     assert told["clients"]["say.hello"] == {
         "version": "greeter 7",
+        "asks_again": False,
         "schemes": ["http"],
         "plugin": str(elsewhere / "greeter.py"),
     }

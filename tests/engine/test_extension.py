@@ -47,7 +47,7 @@ stack: pair
 client: {host: client, target: "http://server:8080/", timeout: 1s}
 fault:
   - {blackhole: client, towards: server}
-expect: {outcome: protocol-error, errno: EINVAL, stage: connect, within: 1s}
+expect: {outcome: unreachable, errno: EINVAL, stage: connect, within: 1s}
 diagnose:
   - {run: ip route, host: client, with: tools, shows: ^blackhole}
 fix:

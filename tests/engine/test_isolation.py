@@ -113,7 +113,7 @@ def test_an_unknown_name_does_not_exist_and_the_answer_comes_from_the_host_itsel
 def test_no_question_can_leave_the_lab(lab: Lab, host: str) -> None:
     """The one resolver that programs ask is the host's own, for all containers of the host."""
     for shown in (lab.tool(host, ["cat", "/etc/resolv.conf"], 5), lab.execute(host, ["cat", "/etc/resolv.conf"], 10)):
-        assert shown.stdout.split() == ["nameserver", "127.0.0.1"]
+        assert shown.stdout.splitlines() == ["nameserver 127.0.0.1", "options timeout:1 attempts:1"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
