@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from labctl.expect import Expect
 from labctl.fields import matches, typed
@@ -18,6 +19,7 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
     """Hold one client's try against what is expected of it; None expects success.
 
     What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
+    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`.
     """
 
     def finding(claim: str, held: bool, seen: str, said: str = "") -> Finding:
@@ -35,7 +37,8 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
         yield finding(f"should fail at {expect.stage}", one.stage is expect.stage, f"failed at {one.stage}")
     if expect.within is not None:
         claim = f"should fail within {expect.within:g} s"
-        yield finding(claim, one.seconds <= expect.within, f"took {one.seconds:.3f} s")
+        late = finding(claim, one.seconds <= expect.within, f"took {one.seconds:.3f} s")
+        yield late if late.held else replace(late, busy=one.least_seconds <= expect.within)
     if expect.after is not None:
         claim = f"should fail no sooner than {expect.after:g} s"
         yield finding(claim, one.seconds >= expect.after, f"took {one.seconds:.3f} s")

@@ -107,6 +107,12 @@ class Try:
     says: str = ""  # the last line that a user sees
     details: str = ""  # the whole traceback, or everything printed
     exit_code: int | None = None
+    starved: float = 0.0  # of its seconds, those in which something on the machine waited for a processor
+
+    @property
+    def least_seconds(self) -> float:
+        """How long it may have taken on a machine with a processor for everybody, at the least."""
+        return max(0.0, self.seconds - self.starved)
 
     @classmethod
     def parse(cls, reply: Mapping[str, Any]) -> Try:
@@ -127,6 +133,7 @@ class Try:
             says=str(reply.get("says", "")),
             details=str(reply.get("details", "")),
             exit_code=reply.get("exit_code"),
+            starved=float(reply.get("starved", 0.0)),
         )
 
 
@@ -166,6 +173,7 @@ class Finding:
     held: bool
     seen: str
     said: str = ""
+    busy: bool = False  # it did not hold, and a machine with a processor for everybody may show otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from labctl.observe import Observer
 from labctl.packets import SYN_ACK
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
+TOO_BUSY = (
+    "Meanwhile something on the machine waited for a processor nearly all the time. Run it again while less is "
+    "going on, or fewer at once (-j)."
+)
 HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
 
 
@@ -51,6 +55,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
         faulted.observe()
         _demand_moved(faulted)
         if not faulted.held:
+            _demand_processors(faulted)
             raise Ended(
                 Verdict.FAILED,
                 f"the fault is in place, but {faulted.mismatch}",
@@ -68,6 +73,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
         else:
             unfixed.observe_throughout(scenario.recover.within)
             if not unfixed.held:
+                _demand_processors(unfixed)
                 healed = any(one.outcome is Outcome.OK for one in unfixed.observations[-1].tries)
                 raise Ended(
                     Verdict.FAILED,
@@ -143,6 +149,13 @@ def _demand_proof(faulted: Observer) -> None:
             f"the clients saw what was expected, but not the kernels: {sentence(faulted.evidence.findings)}",
             "Either the expectation is wrong, or the fault is another than the scenario says.",
         )
+
+
+def _demand_processors(observer: Observer) -> None:
+    """Say nothing of clients that were late alone, where the machine may have made them late."""
+    wrong = [one for one in observer.observations[-1].findings if not one.held]
+    if all(one.busy for one in wrong):
+        raise Ended(Verdict.INCONCLUSIVE, f"the machine was too busy to tell: {observer.mismatch}", TOO_BUSY)
 
 
 def _demand_trust(observer: Observer) -> None:

@@ -19,7 +19,7 @@ from labctl.journal import NOTE, Journal, Listener, new_folder
 from labctl.lab import Lab
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer
-from labctl.phases import Ended, phases
+from labctl.phases import TOO_BUSY, Ended, phases
 from labctl.places import RUNS
 from labctl.scenario import Loaded
 from labctl.session import Session
@@ -175,6 +175,9 @@ def _compared(result: Result, loaded: Loaded) -> Result:
         return replace(result, record=f"{UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
     if not differences:
         return replace(result, record="as recorded")
+    if not record.differences(loaded.record, record.of(result, like=loaded.record)):
+        reason = "the machine was too busy to tell whether clients take as long as recorded"
+        return replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason, advice=TOO_BUSY)
     return replace(
         result,
         verdict=Verdict.FAILED,

@@ -30,7 +30,7 @@ from labctl.clients._batch import Batch, write_all
 from labctl.clients._loading import Client, load
 
 WAITS = 60.0  # seconds that clients may wait for somebody to say that they go on
-GRACE = 1.0  # seconds that a try may take beyond its own limits before it is killed
+GRACE = 5.0  # seconds that a try may take beyond its own limits before it is killed: a busy machine lets it wait
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 
 from labctl.clients import Target
 from labctl.clients._loading import Client
-from labctl.clients._trying import with_retries
+from labctl.clients._trying import starved_so_far, with_retries
 
 
 class Batch:
@@ -74,16 +74,20 @@ class Batch:
 
 
 class Pause:
-    """What a client does between two requests; `over` is when it was, by time.monotonic()."""
+    """What a client does between two requests; `over` is when it was, by time.monotonic().
+
+    `starved` is for how long something had lacked a processor by then.
+    """
 
     def __init__(self, wait: Callable[[], None]) -> None:
         self.over: float | None = None
+        self.starved = 0.0
         self._wait = wait
 
     def __call__(self) -> None:
         """Wait until labctl says to go on."""
         self._wait()
-        self.over = time.monotonic()
+        self.over, self.starved = time.monotonic(), starved_so_far()
 
 
 def _at_once(one: Callable[[str], None], names: Sequence[str]) -> None:

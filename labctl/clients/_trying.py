@@ -8,6 +8,7 @@ import selectors
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from labctl.clients.outcomes import Staged, judge
 MOST_PRINTED = 1 << 16  # bytes of each stream of a command, and characters of a traceback, that are kept
 MOST_WORDS = 1 << 12  # characters of one message
 CUT = " … [cut by labctl]"
+PRESSURE = Path("/proc/pressure/cpu")
 
 
 def with_retries(
@@ -26,7 +28,7 @@ def with_retries(
 
     With a `pause` (`labctl.clients._batch.Pause`) the client asks a second time after it, and only that is timed.
     """
-    began = time.monotonic()
+    began, starved = time.monotonic(), starved_so_far()
     if retry is None:
         report = attempt(client, target, timeout, pause)
     else:
@@ -39,8 +41,22 @@ def with_retries(
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
         )(attempt, client, target, timeout, pause)
     if pause is not None and pause.over is not None:
-        began = pause.over
-    return {**_within_bounds(report), "seconds": time.monotonic() - began}
+        began, starved = pause.over, pause.starved
+    ended, lacked = time.monotonic(), starved_so_far()
+    return {**_within_bounds(report), "seconds": ended - began, "starved": lacked - starved}
+
+
+def starved_so_far() -> float:
+    """Return for how many seconds since the kernel started something was ready to run and had no processor.
+
+    That is `total` of `some` in /proc/pressure/cpu, of the whole machine, also in a container
+    (Documentation/accounting/psi.rst). 0 always, where the kernel does not count it.
+    """
+    try:
+        some, _ = PRESSURE.read_text().split("\n", 1)
+        return int(some.rpartition("total=")[2]) / 1e6
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _within_bounds(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def test_the_clients_come_back_with_their_host_and_only_once(
             return [one["Names"][0] for one in ours if one["State"] == "running"]
 
         before = running()
-        assert (len(before), outcome(lab)) == (1, Outcome.OK)
+        assert len(before) == 1
+        poll(lambda: outcome(lab) == Outcome.OK, 10, "the server to listen")
         for step in steps:
             apply(lab, step)
         assert outcome(lab) == Outcome.OK

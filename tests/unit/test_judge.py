@@ -85,6 +85,12 @@ def test_clients_of_whom_the_same_is_wrong_are_named_together() -> None:
     assert sentence(list(judge(OK, None))) == ""
 
 
+@pytest.mark.parametrize(("seconds", "starved", "busy"), [(2.5, 1.6, True), (2.5, 1.4, False), (0.9, 0.9, False)])
+def test_who_is_late_without_a_processor_is_told_from_who_is_late(seconds: float, starved: float, busy: bool) -> None:
+    late = replace(REFUSED, seconds=seconds, starved=starved)
+    assert [one.busy for one in judge(late, expect(outcome="refused", within="1s"))] == [False, busy]
+
+
 @given(st.lists(st.builds(Finding, st.sampled_from("abcdef"), st.sampled_from(["x", "y"]), st.booleans(), st.text())))
 def test_every_claim_that_did_not_hold_is_in_the_sentence_once(findings: list[Finding]) -> None:
     told = sentence([replace(finding, claim=f"<{finding.claim}>", seen="saw") for finding in findings])

@@ -37,6 +37,17 @@ def test_a_record_is_what_each_client_saw_first_with_names_for_what_varies() -> 
     assert made.clients["curl"] == Recorded.model_validate(timed_out | rest)
 
 
+def test_a_client_that_lacked_a_processor_may_have_been_as_quick_as_recorded() -> None:
+    late = replace(TOLD, seconds=1.5, starved=1.2)  # of the two seconds that it has
+    broken = result(Verdict.PASSED, "server-down", phase(Phase.FAULTED, late))
+    broken = replace(broken, timeout=2.0)
+    recorded = seen(TOLD)
+    assert record.of(broken).clients["requests"].time == "later"
+    assert record.of(broken, like=recorded).clients["requests"].time == "at once"
+    quick = replace(broken, phases=(phase(Phase.FAULTED, replace(late, starved=0.5)),))
+    assert record.of(quick, like=recorded).clients["requests"].time == "later"
+
+
 @pytest.mark.parametrize("phases", [(phase(Phase.HEALTHY, OK),), (PhaseResult(Phase.FAULTED, 1.0, 2.0),)])
 def test_a_run_that_did_not_come_so_far_has_no_record(phases: tuple[PhaseResult, ...]) -> None:
     with pytest.raises(ValueError, match=r"^this run of server-down has no faulted phase in which a client tried\.$"):
