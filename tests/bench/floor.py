@@ -109,8 +109,18 @@ class _Run:
     def do(self, call: Call) -> None:
         """Do what an action asks of the engine; what only asks it something is left out."""
         host = self._hosts[call.service]
-        if call.verb in ("recreate", "start"):
+        if call.verb in ("recreate", "start", "power_on"):
             self._again(host, call.arguments.get("environment", {}))
+        elif call.verb == "power_off":
+            self._api.kill(host.services[-1], "SIGKILL")
+        elif call.verb == "reboot":
+            _all([self._pool.submit(self._gone, one) for one in (host.services[-1], host.beside) if one])
+            self._gone(host.sandbox)
+            self._host(call.service, host, call.arguments["sysctls"])
+        elif call.verb == "disconnect":
+            self._api.disconnect_container_from_network(host.sandbox, self._network)
+        elif call.verb == "connect":
+            self._api.connect_container_to_network(host.sandbox, self._network, ipv4_address=host.place.address)
         elif call.verb == "stop":
             self._api.stop(host.services[-1], timeout=max(1, round(call.arguments["grace"])))
         elif call.verb == "kill":
@@ -136,9 +146,10 @@ class _Run:
         self._hosts = self._planned(subnet)
         _all([self._pool.submit(self._host, name, host) for name, host in self._hosts.items()])
 
-    def _host(self, name: str, host: _Host) -> None:
+    def _host(self, name: str, host: _Host, sysctls: Mapping[str, str] = {}) -> None:
         """Make a host; its service is made while its sandbox starts."""
-        sandbox = specs.sandbox(name, host.settings, {}, host.place, self._images[host.settings.tools])
+        values = {**host.settings.sysctls, **sysctls}
+        sandbox = specs.sandbox(name, host.settings, values, host.place, self._images[host.settings.tools])
         host.sandbox = self._ground.session.containers.create(sandbox)
         self._attach(host.sandbox, writes=True)
         starting = self._pool.submit(self._api.start, host.sandbox)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+from bench.floor import Floor, run
+from bench.ground import Ground
+from bench.throughput import everything
 from variants import python
 
+from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.sweep import look
 
 BENCH = str(Path(__file__).resolve().parents[1] / "bench")
 WANTED = ("one", "rule-sdk", "help")
+ASKED = {call.verb: one for one in everything() for call in Floor.of(one).calls}  # of the engine, and who asks it
 
 
 def test_it_measures_what_it_is_asked_for_and_leaves_nothing(session: Session, tmp_path: Path) -> None:
@@ -25,6 +31,15 @@ def test_it_measures_what_it_is_asked_for_and_leaves_nothing(session: Session, t
     assert all(len(one["ratios"]) == 2 and min(one["ratios"]) > 0 for one in measured.values())
     assert all(one["question"] in ran.stdout for one in measured.values())
     assert not look(session.containers, "labctl.bench")
+
+
+@pytest.mark.parametrize(("verb", "of"), ASKED.items(), ids=ASKED)
+def test_the_floor_of_whatever_scenarios_ask_of_the_engine_is_known(
+    verb: str, of: Loaded, session: Session, tmp_path: Path
+) -> None:
+    ground = Ground(session, f"labctl.bench={session.id}-{verb}", tmp_path)
+    assert run(Floor.of(of, ("socket",)), ground) > 0
+    assert not look(session.containers, ground.label)
 
 
 def test_what_takes_minutes_is_left_out_of_a_quick_one_and_named(session: Session, tmp_path: Path) -> None:
