@@ -11,12 +11,15 @@ from variants import variant
 
 from labctl import scenario
 from labctl.model import Phase, Result, Verdict
+from labctl.phases import TOO_BUSY
 from labctl.places import installed
 from labctl.run import Options, run
+from labctl.scenario import Loaded
 from labctl.session import Session
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 TIMES = 3
+MOST_TRIES = 3  # of a run that says that the machine was too busy to tell
 REFUSED = {
     "outcome": "refused",
     "packets": [{"from": "client", "kind": "SYN"}, {"from": "server", "kind": "RST"}],
@@ -35,13 +38,22 @@ def seen(result: Result) -> dict[str, set[tuple[object, ...]]]:
     }
 
 
+def conclusive(loaded: Loaded, session: Session, options: Options) -> Result:
+    """Run a scenario, again where the tests beside it have taken the processors away."""
+    for _ in range(MOST_TRIES):
+        result = run(loaded, session, options)
+        if result.advice != TOO_BUSY:
+            break
+    return result
+
+
 @pytest.mark.parametrize("file", ON_DISK, ids=lambda file: file.stem)
 def test_a_scenario_passes_and_different_runs_see_the_same_errors(
     file: Path, session: Session, options: Options
 ) -> None:
     loaded = scenario.load(file)
     with ThreadPoolExecutor(TIMES) as pool:
-        runs = [pool.submit(run, loaded, session, options) for _ in range(TIMES)]
+        runs = [pool.submit(conclusive, loaded, session, options) for _ in range(TIMES)]
         results = [one.result() for one in runs]
     assert [(one.verdict, one.reason, one.advice) for one in results] == [
         (Verdict.PASSED, "broken as claimed, and mended by the fix", "")
