@@ -9,13 +9,12 @@ import json
 import os
 import resource
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from labctl.clients import Target
 from labctl.clients._loading import Client
-from labctl.clients._trying import starved_so_far, with_retries
+from labctl.clients._trying import Moment, with_retries
 
 
 class Batch:
@@ -74,20 +73,16 @@ class Batch:
 
 
 class Pause:
-    """What a client does between two requests; `over` is when it was, by time.monotonic().
-
-    `starved` is for how long something had lacked a processor by then.
-    """
+    """What a client does between two requests; `over` is when it was."""
 
     def __init__(self, wait: Callable[[], None]) -> None:
-        self.over: float | None = None
-        self.starved = 0.0
+        self.over: Moment | None = None
         self._wait = wait
 
     def __call__(self) -> None:
         """Wait until labctl says to go on."""
         self._wait()
-        self.over, self.starved = time.monotonic(), starved_so_far()
+        self.over = Moment.now()
 
 
 def _at_once(one: Callable[[str], None], names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged, judge
@@ -28,7 +28,7 @@ def with_retries(
 
     With a `pause` (`labctl.clients._batch.Pause`) the client asks a second time after it, and only that is timed.
     """
-    began, starved = time.monotonic(), starved_so_far()
+    began = Moment.now()
     if retry is None:
         report = attempt(client, target, timeout, pause)
     else:
@@ -41,12 +41,28 @@ def with_retries(
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
         )(attempt, client, target, timeout, pause)
     if pause is not None and pause.over is not None:
-        began, starved = pause.over, pause.starved
-    ended, lacked = time.monotonic(), starved_so_far()
-    return {**_within_bounds(report), "seconds": ended - began, "starved": lacked - starved}
+        began = pause.over
+    return {**_within_bounds(report), **began.since()._asdict()}
 
 
-def starved_so_far() -> float:
+class Moment(NamedTuple):
+    """A moment, by time.monotonic(), and for how long something had lacked a processor by then."""
+
+    seconds: float
+    starved: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Look at both clocks."""
+        return cls(time.monotonic(), _starved_so_far())
+
+    def since(self) -> Moment:
+        """Return what has passed on both since."""
+        seconds, starved = Moment.now()
+        return Moment(seconds - self.seconds, starved - self.starved)
+
+
+def _starved_so_far() -> float:
     """Return for how many seconds since the kernel started something was ready to run and had no processor.
 
     That is `total` of `some` in /proc/pressure/cpu, of the whole machine, also in a container

@@ -26,9 +26,7 @@ def attempt(target: Target, timeout: float, stage: Staged) -> None:
 
 
 async def _attempt(target: Target, timeout: float, stage: Staged) -> None:  # noqa: ASYNC109 - given to asyncio.timeout
-    context = _tls.context(target) if target.scheme == "https" else None
-    async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+    reader, writer = await _connected(target, timeout)
     try:
         if target.scheme == "tcp":
             return
@@ -45,15 +43,19 @@ async def _attempt(target: Target, timeout: float, stage: Staged) -> None:  # no
         writer.close()
 
 
+async def _connected(target: Target, timeout: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:  # noqa: ASYNC109 - given to asyncio.timeout
+    context = _tls.context(target) if target.scheme == "https" else None
+    async with asyncio.timeout(timeout):
+        return await asyncio.open_connection(target.host, target.port, ssl=context)
+
+
 def attempt_twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:
     """Connect, then ask and read the answer twice."""
     asyncio.run(_twice(target, timeout, stage, pause))
 
 
 async def _twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:  # noqa: ASYNC109 - given to asyncio.timeout
-    context = _tls.context(target) if target.scheme == "https" else None
-    async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+    reader, writer = await _connected(target, timeout)
     try:
         await _ask(reader, writer, target, timeout, stage)
         await asyncio.to_thread(pause)

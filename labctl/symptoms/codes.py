@@ -57,10 +57,8 @@ def code_of(outcome: Outcome | None, text: str) -> str | None:
     """Return the code that a text about an error of this outcome tells, None where it tells none."""
     if outcome is Outcome.PROTOCOL_ERROR and (status := status_in(text)):
         return status
-    low = text.lower()
-    return (
-        next((code for said, code in CODES.get(outcome, {}).items() if said in low), None) or None if outcome else None
-    )
+    low, known = text.lower(), CODES.get(outcome, {}) if outcome else {}
+    return next((code for said, code in known.items() if said in low), None) or None
 
 
 def status_in(text: str) -> str | None:

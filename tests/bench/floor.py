@@ -111,8 +111,6 @@ class _Run:
         host = self._hosts[call.service]
         if call.verb in ("recreate", "start", "power_on"):
             self._again(host, call.arguments.get("environment", {}))
-        elif call.verb == "power_off":
-            self._api.kill(host.services[-1], "SIGKILL")
         elif call.verb == "reboot":
             _all([self._pool.submit(self._gone, one) for one in (host.services[-1], host.beside) if one])
             self._gone(host.sandbox)
@@ -123,8 +121,8 @@ class _Run:
             self._api.connect_container_to_network(host.sandbox, self._network, ipv4_address=host.place.address)
         elif call.verb == "stop":
             self._api.stop(host.services[-1], timeout=max(1, round(call.arguments["grace"])))
-        elif call.verb == "kill":
-            self._api.kill(host.services[-1], call.arguments["signal"])
+        elif call.verb in ("kill", "power_off"):
+            self._api.kill(host.services[-1], call.arguments.get("signal", "SIGKILL"))
         elif call.verb in ("pause", "unpause"):
             getattr(self._api, call.verb)(host.services[-1])
         elif call.verb not in ("running", "ended"):

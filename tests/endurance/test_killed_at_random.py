@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from faulty import BRIEF, left
 from started import Running
 from variants import variant
 
-from labctl.clients._trying import starved_so_far
+from labctl.clients._trying import Moment
 from labctl.session import Session
 from labctl.waiting import poll
 
@@ -105,10 +104,10 @@ def test_nothing_is_left_of_it_and_nothing_else_is_touched(
         poll(lambda: bool(left(session.connection, struck.label)), 20, "labctl to make something", every=0.005)
         _sleep_unless_over(struck, moment)
         struck.process.send_signal(how)
-        began, starved = time.monotonic(), starved_so_far()
+        began = Moment.now()
         said = struck.process.communicate(timeout=30)[1]
         poll(lambda: not left(session.connection, struck.label), BUSY_WITHIN, "everything to be removed")
-        took, lacked = time.monotonic() - began, starved_so_far() - starved
+        took, lacked = began.since()
         assert took - lacked < GONE_WITHIN, (
             f"{how.name} after {moment:.2f} s: {took:.2f} s, {lacked:.2f} without processor"
         )

@@ -39,14 +39,12 @@ def test_each_passes_and_leaves_nothing(number: int, connection: Connection, tmp
         for one in started:
             one.end()
     fine = (Verdict.PASSED, Verdict.SKIPPED)
-    busy = {
-        run["scenario"] for told in results for run in told if BUSY in run["reason"]
-    }  # which says so, and is no fault
-    wrong = [run for told in results for run in told if run["verdict"] not in fine and run["scenario"] not in busy]
+    busy = {run["scenario"] for told in results for run in told if BUSY in run["reason"]}  # it says so, and is no fault
+    told_of = [[run for run in told if run["scenario"] not in busy] for told in results]
+    wrong = [run for told in told_of for run in told if run["verdict"] not in fine]
     assert [(run["scenario"], run["reason"]) for run in wrong] == []
     assert len(busy) <= MOST_BUSY
     assert all(one.process.returncode in ((0, 3) if busy else (0,)) for one in others)
-    told_of = [[run for run in told if run["scenario"] not in busy] for told in results]
     verdicts = [{run["scenario"]: run["verdict"] for run in told} for told in told_of]
     assert verdicts[1:] == verdicts[:-1]
     prints = [{run["scenario"]: run["fingerprint"] for run in told} for told in told_of]
