@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from signal import strsignal
 
-from labctl.errors import EngineError, LabError
+from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
 from labctl.judge import criteria, unmet
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Ran
+from labctl.pod import Pod
 from labctl.scenario import DiagnosisStep
+from labctl.waiting import poll
 
 AT_ONCE = 32
 TOOL_TIMEOUT = 10.0  # seconds
+LOG_COMES = 2.0  # seconds that a line of a log may be under way: the program writes, the engine passes it on
 
 
 def diagnosed(
@@ -49,7 +53,7 @@ def _taken(
     code: int | None = None
     if step.log is not None:
         host, command = step.log, f"docker compose logs {step.log}"
-        output = lab.pod(step.log).log()
+        output = _log(lab.pod(step.log), step, broken=broken)
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"
         output = lab.pod(step.state).state()
@@ -68,6 +72,14 @@ def _taken(
     else:
         held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
     return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
+
+
+def _log(pod: Pod, step: DiagnosisStep, *, broken: bool) -> str:
+    """Return what a service printed; while the fault is in place, once it is what the step asks for."""
+    if broken and step.judges:
+        with suppress(DeadlineExceeded):  # then it is judged as it is
+            poll(lambda: not unmet(step, pod.log(), None), LOG_COMES, "a line of the log")
+    return pod.log()
 
 
 def _ran(lab: Lab, step: DiagnosisStep, host: str, command: list[str]) -> Ran:

@@ -21,7 +21,9 @@ from labctl.scenario import Loaded, Scenario
 from labctl.session import Session
 from labctl.witness import ANSWERS
 
-SYSCTLS = r"^net\.(core\.somaxconn|ipv4\.(tcp_|ip_|icmp_|conf\.all\.))"  # for `sysctl -a -r`
+SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms
+    "cd /proc/sys && grep -s '' net/core/somaxconn net/ipv4/tcp_* net/ipv4/ip_* net/ipv4/icmp_* net/ipv4/conf/all/*"
+)
 PACKAGES = "cat /usr/share/labctl/packages.txt; ls -d /opt/*/site/*.dist-info"
 INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version of a Python package that is unpacked
 
@@ -85,8 +87,12 @@ def _packages(printed: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _sysctls(lab: Lab, host: str) -> dict[str, str]:
-    lines = _printed(lab, host, ["sysctl", "-a", "-r", SYSCTLS]).splitlines()
-    return {name: " ".join(value.split()) for name, _, value in (line.partition(" = ") for line in lines)}
+    known: dict[str, str] = {}
+    for line in _printed(lab, host, ["sh", "-c", SYSCTLS]).splitlines():
+        file, _, value = line.partition(":")
+        name = file.replace("/", ".")
+        known[name] = " ".join([*known.get(name, "").split(), *value.split()])
+    return known
 
 
 def _printed(lab: Lab, host: str, command: list[str]) -> str:

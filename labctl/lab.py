@@ -21,10 +21,11 @@ from labctl.errors import (
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
-from labctl.pod import VERBS, Pod, demand
+from labctl.pod import VERBS, Pod
 from labctl.session import Session
 from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
+from labctl.wire import demand
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
@@ -121,7 +122,7 @@ class Lab:
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container ended, or None while it runs."""
-        return self._session.exits.of(container)
+        return self._session.events.exit_of(container)
 
     def lost_a_service(self) -> bool:
         """Tell whether a service has ended otherwise than well."""

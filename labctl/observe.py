@@ -255,8 +255,12 @@ class Observer:
         )
 
     def diagnose(self) -> None:
-        """Take every diagnosis step; a judged one must hold while the fault is in place, and only then."""
-        self.diagnoses += self.ask(self.scenario.diagnose)
+        """Take the diagnosis steps; a judged one must hold while the fault is in place, and only then.
+
+        What is only shown is looked at where it is shown: while the fault is in place.
+        """
+        faulted = self.phase is Phase.FAULTED
+        self.diagnoses += self.ask([step for step in self.scenario.diagnose if step.judges or faulted])
 
     def ask(self, steps: Sequence[DiagnosisStep]) -> list[Diagnosis]:
         """Take diagnosis steps; a judged one is to hold while the fault is in place, and only then."""

@@ -12,7 +12,7 @@ from typing import Any
 from labctl import allowed, image
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
-from labctl.engine.events import Exits
+from labctl.engine.events import Events
 from labctl.errors import EngineError, EngineUnavailable
 from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
@@ -31,7 +31,7 @@ class Session:
     id: str
     connection: Connection
     containers: Containers
-    exits: Exits
+    events: Events
     began: float  # seconds since 1970
     images: Mapping[str, str]  # tags of labctl's own images, by the names that stacks use
     asked: dict[str, Any] = field(default_factory=dict)  # what is known of images, by their names: see `dossier`
@@ -76,10 +76,10 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
         if signals:
             undo.enter_context(stoppable(lambda: look(containers, label)))
         watchdog = undo.enter_context(Watchdog(label, connection.candidate))
-        exits = Exits(connection, label)
-        undo.callback(exits.close)
+        events = Events(connection, label)
+        undo.callback(events.close)
         undo.callback(_remove, containers, label, watchdog)
-        yield Session(identity, connection, containers, exits, time.time(), images)
+        yield Session(identity, connection, containers, events, time.time(), images)
 
 
 def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:

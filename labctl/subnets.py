@@ -31,8 +31,9 @@ def free(
 ) -> Iterator[IPv4Network]:
     """Yield the pool's subnets that overlap nothing taken, beginning at random, so that two labctl seldom meet."""
     taken = list(taken)
-    subnets = list(pool.subnets(new_prefix=PREFIX))
-    start = (chance or random.SystemRandom()).randrange(len(subnets))
-    for subnet in subnets[start:] + subnets[:start]:
+    number, size = 1 << (PREFIX - pool.prefixlen), 1 << (pool.max_prefixlen - PREFIX)
+    start = (chance or random.SystemRandom()).randrange(number)
+    for index in range(start, start + number):
+        subnet = IPv4Network((int(pool.network_address) + index % number * size, PREFIX))
         if not any(subnet.overlaps(other) for other in taken):
             yield subnet

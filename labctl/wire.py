@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 from labctl.engine.stream import STDERR, Stream
 from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded
+from labctl.model import Ran
 
 KEPT_OUTPUT = 4000  # characters of what the program printed last
 MOST_REPLY = 32 << 20  # bytes without a line's end, before the program is given up
@@ -100,3 +103,9 @@ class Program:
         for answer in waiting:
             if not answer.done():
                 answer.set_exception(self._lost)
+
+
+def demand(host: str, argv: Sequence[str], ran: Ran, exits: int | None) -> None:
+    """Raise AgentRefused where a command did not exit as it should; None takes any exit."""
+    if exits is not None and ran.exit_code != exits:
+        raise AgentRefused(host, f"run `{shlex.join(argv)}`", f"exit {ran.exit_code}. {ran.output.strip()}")

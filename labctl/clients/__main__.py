@@ -1,7 +1,8 @@
 """The clients of a host: a zygote that has every library loaded and warm, and forks a child whenever clients try.
 
 Speaks the same lines as the agent, as an ordinary user without capabilities. Importing all libraries costs a quarter of
-a second of processor time, so it is done once, while the other containers of the lab start, and never in a try.
+a second of processor time, so it is done once, while the other containers of the lab start, and never in a try. For the
+same reason this module and those that it needs do without dataclasses, which take 7 ms to load.
 
 Where LABCTL_CLIENTS is set, only the clients that it names are loaded, with commas between them; LABCTL_WARM is the
 scheme of the targets that they are made ready for. The first line names the clients, and those that are broken. With
@@ -20,10 +21,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from labctl.agent.children import Children
 from labctl.agent.lines import Lines
 from labctl.clients import ONLY, WARM
 from labctl.clients._batch import Batch, write_all
@@ -33,21 +34,24 @@ WAITS = 60.0  # seconds that clients may wait for somebody to say that they go o
 GRACE = 5.0  # seconds that a try may take beyond its own limits before it is killed: a busy machine lets it wait
 
 
-@dataclass
 class Child:
     """A forked process whose reports are still coming, a line of JSON each, and what makes a reply of them.
 
-    Where it waits for labctl to say that it goes on, no request waits for it.
+    Where it waits for labctl to say that it goes on, no request waits for it. `limit` is in seconds, for each request;
+    `concluded` takes the reports, and why there are no more.
     """
 
-    request: int | None
-    pid: int
-    limit: float  # seconds for each request
-    deadline: float
-    concluded: Callable[[list[Any], str], dict[str, Any]]  # takes the reports, and why there are no more
-    expects: int = 0  # clients, each of which asks twice, and has not been told to go on yet
-    goes_on: int | None = None  # the descriptor by which they are told
-    reports: bytes = b""
+    def __init__(
+        self, request: int, pid: int, limit: float, concluded: Callable[[list[Any], str], dict[str, Any]]
+    ) -> None:
+        self.request: int | None = request
+        self.pid = pid
+        self.limit = limit
+        self.deadline = time.monotonic() + limit
+        self.concluded = concluded
+        self.expects = 0  # clients, each of which asks twice, and has not been told to go on yet
+        self.goes_on: int | None = None  # the descriptor by which they are told
+        self.reports = b""
 
     def told(self) -> list[Any]:
         """Return its reports so far; a line that was not written to its end is none."""
@@ -110,7 +114,9 @@ class Zygote:
                 case "go on":
                     self._go_on(number, request["waits"])
                 case "hold":
-                    self._fork(number, request["timeout"] + GRACE, partial(hold, request), _held, lives_on=True)
+                    self._fork(number, request["timeout"] + GRACE, partial(hold, request), _reported, lives_on=True)
+                case "run":
+                    self._fork(number, request["timeout"] + GRACE, partial(run, request), _reported)
                 case "release":
                     self._release()
                     self.lines.reply(number, ok=None)
@@ -143,7 +149,7 @@ class Zygote:
         os.close(writing)
         if lives_on:
             self.holders.append(pid)
-        child = self.children[reading] = Child(request, pid, limit, time.monotonic() + limit, concluded)
+        child = self.children[reading] = Child(request, pid, limit, concluded)
         self.selector.register(reading, selectors.EVENT_READ)
         return child
 
@@ -215,8 +221,21 @@ def _tried(clients: Sequence[str], reports: list[Any], why: str) -> dict[str, An
     return {"ok": {name: told.get(name, {"error": why}) for name in clients}}
 
 
-def _held(reports: list[Any], why: str) -> dict[str, Any]:
+def _reported(reports: list[Any], why: str) -> dict[str, Any]:
     return {"ok": reports[0]} if reports else {"error": why}
+
+
+def run(request: Mapping[str, Any], writing: int) -> None:
+    """Run a command, which ends as a shell tells it: above 128 by a signal, 126 or 127 where it cannot be started."""
+    os.environ.update(request["environment"])
+    try:
+        told = Children().run(request["argv"], request["timeout"])
+        code = told["exit_code"]
+        told["exit_code"] = 128 - code if code is not None and code < 0 else code
+    except OSError as error:
+        code = 127 if isinstance(error, FileNotFoundError) else 126
+        told = {"exit_code": code, "stdout": "", "stderr": str(error), "seconds": 0.0}
+    write_all(writing, json.dumps(told).encode() + b"\n")
 
 
 AT_ONCE = struct.pack("ii", 1, 0)

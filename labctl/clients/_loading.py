@@ -9,9 +9,9 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from labctl.clients import PLUGINS, Target, file_of, in_folder
 from labctl.clients._trying import attempt
@@ -21,8 +21,7 @@ WARM_UP = "://127.0.0.1:1/"  # with a scheme before it; nothing listens there
 WARM_UP_TIMEOUT = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """A client that can be used: its module, what it says of its version, and the targets it understands."""
 
     module: ModuleType

@@ -6,10 +6,10 @@ A name is looked up in a thread, and asyncio waits for that thread before it end
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import Callable
 
 from labctl.clients import Target, _http, _tls
+from labctl.clients._python import python_version
 from labctl.clients.outcomes import Staged
 
 SCHEMES = ("http", "https", "tcp")
@@ -17,7 +17,7 @@ SCHEMES = ("http", "https", "tcp")
 
 def version() -> str:
     """Return the version of the Python that has it."""
-    return f"Python {platform.python_version()}"
+    return python_version()
 
 
 def attempt(target: Target, timeout: float, stage: Staged) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import platform
 from collections.abc import Callable
 from contextlib import closing
 
 from labctl.clients import Target, _http, _tls
+from labctl.clients._python import python_version
 from labctl.clients.outcomes import Staged
 
 SCHEMES = ("http", "https")
@@ -15,7 +15,7 @@ SCHEMES = ("http", "https")
 
 def version() -> str:
     """Return the version of the Python that has it."""
-    return f"Python {platform.python_version()}"
+    return python_version()
 
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:

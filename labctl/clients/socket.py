@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import socket
 from collections.abc import Callable
 from typing import IO
 
 from labctl.clients import Target, _http, _tls
+from labctl.clients._python import python_version
 from labctl.clients.outcomes import Staged
 
 SCHEMES = ("http", "https", "tcp")
@@ -15,7 +15,7 @@ SCHEMES = ("http", "https", "tcp")
 
 def version() -> str:
     """Return the version of the Python that has it."""
-    return f"Python {platform.python_version()}"
+    return python_version()
 
 
 def attempt(target: Target, timeout: float, stage: Staged) -> None:

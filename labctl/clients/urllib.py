@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import urllib.error
 import urllib.request
 
 from labctl.clients import Target, _tls
+from labctl.clients._python import python_version
 from labctl.clients.outcomes import Staged
 
 SCHEMES = ("http", "https")
@@ -14,7 +14,7 @@ SCHEMES = ("http", "https")
 
 def version() -> str:
     """Return the version of the Python that has it."""
-    return f"Python {platform.python_version()}"
+    return python_version()
 
 
 def attempt(target: Target, timeout: float, _: Staged) -> None:

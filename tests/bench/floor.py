@@ -42,8 +42,9 @@ AGAIN = 0.01  # seconds between two tries to remove what others still hold
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What the floor of a scenario does: its stack, and the calls to the engine of its fault and its fix, in order.
+    """What the floor of a scenario does: its stack, and the calls to the engine of its triggers, fault and fix, in order.
 
+    Triggers are replayed whenever the client tries: in each phase once, and in the last as often as it must succeed.
     `loads` names the clients that are loaded in the client's host, all where empty: what they load there takes a core
     away from the engine, so it must be the same as in the run that the floor is held against.
     """
@@ -56,9 +57,10 @@ class Floor:
     @classmethod
     def of(cls, loaded: Loaded, clients: tuple[str, ...] = ()) -> Floor:
         """Derive it from a scenario, and the clients that a run of it has."""
-        actions = (*loaded.scenario.fault, *loaded.scenario.fix)
+        one = loaded.scenario
+        actions = (*one.trigger, *one.fault, *2 * one.trigger, *one.fix, *one.recover.successes * one.trigger)
         calls = tuple(step for action in actions for step in action.steps() if isinstance(step, Call))
-        return cls(loaded.stack, loaded.scenario.client.host, calls, clients)
+        return cls(loaded.stack, one.client.host, calls, clients)
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ class _Run:
                 self._remove()
 
     def do(self, call: Call) -> None:
-        """Do what an action asks of the engine; what only asks it something is left out."""
+        """Do what an action asks of the engine; what only asks it something, or runs a program inside, is left out."""
         host = self._hosts[call.service]
         if call.verb in ("recreate", "start", "power_on"):
             self._again(host, call.arguments.get("environment", {}))
@@ -125,7 +127,7 @@ class _Run:
             self._api.kill(host.services[-1], call.arguments.get("signal", "SIGKILL"))
         elif call.verb in ("pause", "unpause"):
             getattr(self._api, call.verb)(host.services[-1])
-        elif call.verb not in ("running", "ended"):
+        elif call.verb not in ("running", "ended", "execute"):
             raise LabError(f"the floor does not know what {call.verb!r} takes of the engine.")
 
     def _planned(self, subnet: IPv4Network) -> dict[str, _Host]:

@@ -106,7 +106,7 @@ def scale(ground: Ground, tell: Progress) -> tuple[Measured, list[str]]:
         chosen, held = generated(number, ground.folder / "generated"), Held()
         began = time.monotonic()
         with held.sampled():
-            run_all(chosen, ground, ONE, JOBS)
+            run_all([(one, ONE) for one in chosen], ground, JOBS)
         took[number].append((time.monotonic() - began) / number)
         notes.append(f"scale: {number} at -j {JOBS}, {took[number][-1]:.2f} s each; {held}")
         tell(notes[-1])

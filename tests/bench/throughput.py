@@ -20,8 +20,8 @@ from bench.pairs import Measured, clocked, swapped
 from labctl import catalogue, scenario
 from labctl.errors import LabError
 from labctl.journal import Event
-from labctl.matrix import matrix, repeated
-from labctl.model import Result, Verdict
+from labctl.matrix import Planned, matrix
+from labctl.model import Outcome, Result, Verdict
 from labctl.places import installed
 from labctl.progress import Progress
 from labctl.run import Options
@@ -31,6 +31,8 @@ JOBS = (1, 2, 4, 8)
 PAIRS = 3  # at the best of them; one takes about a minute
 CLIENTS = {"matrix-one": ONE, "matrix-all": ALL}
 FINE = (Verdict.PASSED, Verdict.SKIPPED)
+
+Chosen = tuple[Loaded, tuple[str, ...]]  # a scenario, and the clients that try in it; all where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,20 @@ class Silent:
 
 
 def everything() -> list[Loaded]:
-    """Return all scenarios that labctl comes with, as they are on disk, but for their records."""
-    return [scenario.load(file, recorded=False) for file in catalogue.everything(installed("scenarios")).values()]
+    """Return all scenarios that labctl comes with, as they are on disk."""
+    return [scenario.load(file) for file in catalogue.everything(installed("scenarios")).values()]
+
+
+def who_tries(loaded: Loaded, clients: tuple[str, ...]) -> tuple[str, ...]:
+    """Return these clients; where none of them sees the fault, the first library that does, by the record.
+
+    Some do not speak what the target does, and some read no further than what arrives in spite of the fault.
+    """
+    known = {} if loaded.record is None else loaded.record.clients
+    seeing = {name: one for name, one in known.items() if one.outcome is not Outcome.OK}
+    if not clients or not seeing or not seeing.keys().isdisjoint(clients):
+        return clients
+    return (next(name for name, one in seeing.items() if one.exit_code is None),)
 
 
 def throughput(key: str, ground: Ground, tell: Progress, jobs: Sequence[int] = JOBS) -> tuple[Measured, list[str]]:
@@ -79,14 +93,14 @@ def throughput(key: str, ground: Ground, tell: Progress, jobs: Sequence[int] = J
 
     Raises LabError where a run neither passed nor was skipped.
     """
-    chosen, clients = everything(), CLIENTS[key]
+    chosen = [(one, who_tries(one, CLIENTS[key])) for one in everything()]
 
     def pair(number: int, *, floor_begins: bool = False) -> Throughput:
-        bare = _floors(chosen, ground, clients, number) if floor_begins else 0.0
+        bare = _floors(chosen, ground, number) if floor_begins else 0.0
         began = time.monotonic()
-        longest = max(one.seconds for one in run_all(chosen, ground, clients, number))
+        longest = max(one.seconds for one in run_all(chosen, ground, number))
         took = time.monotonic() - began
-        seen = Throughput(number, len(chosen), took, bare or _floors(chosen, ground, clients, number), longest)
+        seen = Throughput(number, len(chosen), took, bare or _floors(chosen, ground, number), longest)
         tell(f"{key}: {seen}")
         return seen
 
@@ -103,18 +117,17 @@ def fastest(seen: Sequence[Throughput]) -> Throughput:
     return max(seen, key=lambda one: one.per_minute)
 
 
-def _floors(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> float:
+def _floors(chosen: Sequence[Chosen], ground: Ground, jobs: int) -> float:
     def all_of_them() -> None:
         with ThreadPoolExecutor(jobs, thread_name_prefix="floors") as pool:
-            list(pool.map(lambda one: floor.run(Floor.of(one, clients), ground), chosen))
+            list(pool.map(lambda one: floor.run(Floor.of(*one), ground), chosen))
 
     return clocked(all_of_them)()
 
 
-def run_all(chosen: Sequence[Loaded], ground: Ground, clients: tuple[str, ...], jobs: int) -> list[Result]:
+def run_all(chosen: Sequence[Chosen], ground: Ground, jobs: int) -> list[Result]:
     """Run these scenarios as a matrix; raises LabError where a run neither passed nor was skipped."""
-    options = Options(clients, ground.folder / "runs", record=False)
-    planned = repeated(chosen, options)
+    planned = [Planned(one, Options(clients, ground.folder / "runs", record=False)) for one, clients in chosen]
     every = matrix(planned, ground.session, jobs=jobs, fail_fast=False, watcher=Silent())
     results = [one for one in every if one is not None]
     wrong = [one for one in results if one.verdict not in FINE]
