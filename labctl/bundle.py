@@ -116,9 +116,9 @@ def _sha256(content: bytes) -> str:
 
 def _missing(result: Result, names: Iterable[str]) -> tuple[str, ...]:
     """Return what a whole run leaves and is not among the names."""
-    from labctl.packets import addresses
+    from labctl.packets import owners
 
-    captures = (host + PCAP for host in addresses(result.names))
+    captures = (host + PCAP for host in dict.fromkeys(owners(result.names).values()))
     return tuple(sorted({*results.OPTIONAL, *captures}.difference(names)))
 
 

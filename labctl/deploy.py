@@ -1,4 +1,4 @@
-"""Bringing a stack up: its network, its hosts side by side, its services in their order; and removing all of it."""
+"""Bringing a stack up: its networks, its hosts side by side, its services in their order; and removing all of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.lab import Lab
 from labctl.placeholders import UNASSIGNED, address_of
 from labctl.pod import SANDBOX_STARTS, Pod
 from labctl.session import Session
-from labctl.specs import Place
+from labctl.specs import Foothold, Place
 from labctl.stack import Stack
 from labctl.sweep import RUN, SCENARIO, Leftovers, sweep
 from labctl.witness import Limits, Witness, prepare
@@ -44,16 +44,19 @@ def deployed(
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
     with ExitStack() as undo:
         undo.callback(_remove, session, run, journal)
-        with journal.timed("making the network", DOCKER):
-            network, subnet = make_network(session, f"labctl-{run}", labels)
+        networks = {}
+        for name in stack.network_names:
+            with journal.timed(f"making the network {name}", DOCKER):
+                networks[name] = make_network(session, f"labctl-{run}-{name}", labels)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
-        addresses = _addresses(stack, subnet)
+        places = footholds(stack, networks)
+        addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
         pods = {
             host: Pod(host, service, place, session, _witness(host, journal, captures))
             for host, service in stack.services.items()
             for loaded in [(clients or None) if host == client else ()]
             for place in [
-                _place(stack, host, f"labctl-{run}-{host}", network, addresses, labels, volumes, loaded, warm)
+                _place(stack, host, f"labctl-{run}-{host}", places[host], addresses, labels, volumes, loaded, warm)
             ]
         }
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
@@ -70,8 +73,14 @@ def deployed(
             if pod.clients is not None:
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
                     pod.clients_ready(SANDBOX_STARTS)
-        values = {address_of(host): address for host, address in addresses.items()}
+        values = {address_of(host): address for host, address in addresses.items()} | {
+            address_of(host, name): there.address
+            for host, elsewhere in places.items()
+            for name, there in elsewhere.items()
+            if there.address != addresses[host]
+        }
         undo.callback(journal.note, REMOVING, "the lab")
+        _, subnet = networks[stack.services[client].network]
         yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
 
 
@@ -100,7 +109,7 @@ def _place(
     stack: Stack,
     host: str,
     name: str,
-    network: str,
+    networks: Mapping[str, Foothold],
     addresses: Mapping[str, str],
     labels: Mapping[str, str],
     volumes: Mapping[str, str],
@@ -111,10 +120,12 @@ def _place(
     names = stack.names()
     return Place(
         name=name,
-        network=network,
-        address=addresses[host],
+        networks=networks,
+        home=service.network,
         aliases=tuple(name for name, known in names.items() if known == host),
-        names={name: addresses[known] for name, known in names.items()},
+        names={
+            name: addresses[known] for name, known in names.items() if stack.services[known].network == service.network
+        },
         routes={addresses[to]: addresses[by] for to, by in service.beyond.routes.items()},
         labels=labels,
         files={path: stack.configs[name].content for name, path in service.configs.items()},
@@ -154,7 +165,9 @@ def _usable(subnet: IPv4Network) -> list[IPv4Address]:
     return list(subnet.hosts())[1:]
 
 
-def _addresses(stack: Stack, subnet: IPv4Network) -> dict[str, str]:
-    """Give every host a fixed address; the last one of the network stays unassigned."""
-    free = _usable(subnet)[:-1]
-    return {name: str(address) for name, address in zip(stack.services, free, strict=False)}
+def footholds(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> dict[str, dict[str, Foothold]]:
+    """Give every host a fixed address on every network; the last one of each stays unassigned."""
+    return {
+        host: {name: Foothold(made, str(_usable(subnet)[:-1][number])) for name, (made, subnet) in networks.items()}
+        for number, host in enumerate(stack.services)
+    }

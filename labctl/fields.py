@@ -30,7 +30,7 @@ class Written(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
-HOSTS = "hosts"  # the key, in a validation's context, under which the stack's hosts are known
+HOSTS, NETWORKS = "hosts", "networks"  # the keys, in a validation's context, under which the stack's are known
 
 
 def one_of(kind: str, name: str, known: Collection[str]) -> str:
@@ -48,6 +48,11 @@ def known(kind: str, names: Collection[str]) -> AfterValidator:
 def _host(name: str, info: pydantic.ValidationInfo) -> str:
     known = (info.context or {}).get(HOSTS)
     return name if known is None else one_of("host", name, known)
+
+
+def _network(name: str, info: pydantic.ValidationInfo) -> str:
+    known = (info.context or {}).get(NETWORKS)
+    return name if known is None else one_of("network", name, known)
 
 
 def _seconds(value: Any) -> float:
@@ -225,6 +230,7 @@ Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_on_on
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, AfterValidator(_name)]
 Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
+Network = Annotated[str, AfterValidator(_network)]  # of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
 Text = Annotated[
     str,

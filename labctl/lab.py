@@ -21,12 +21,17 @@ from labctl.errors import (
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Exit, Ran
-from labctl.pod import VERBS, Pod
+from labctl.pod import Pod
 from labctl.session import Session
 from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
 from labctl.wire import demand
 
+VERBS = frozenset({  # what actions may ask of the engine about a host (`actions.Call`): methods of Pod
+    *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
+    *("pause", "unpause", "paused", "unpaused"),
+    *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
+})  # fmt: skip
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
@@ -39,7 +44,6 @@ class Lab:
         self.pods = pods
         self.values = values  # what placeholders stand for
         self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
-        self._away: set[str] = set()  # hosts that are off the network
         self._session = session
         self._journal = journal
 
@@ -78,17 +82,20 @@ class Lab:
                 self.demand_whole()  # a sandbox that is lost explains more than what the engine says of its absence
                 raise
         if step.verb in ("connect", "disconnect"):
-            self._tell_names(step.service, there=step.verb == "connect")
+            self._tell_names()
         if isinstance(answer, Ran):
             demand(step.service, step.arguments["argv"], answer, 0)
         return answer
 
-    def _tell_names(self, host: str, *, there: bool) -> None:
-        """Have all resolvers know a host's names, or not: Docker's forgets those of who is not on the network."""
-        (self._away.discard if there else self._away.add)(host)
-        gone = {name for away in self._away for name in self.pod(away).place.aliases}
+    def _tell_names(self) -> None:
+        """Have each host's resolver know the names of those that are on its network, as Docker's does, and no more."""
+        on: dict[str, dict[str, str]] = {}
         for pod in self.pods.values():
-            pod.know({name: address for name, address in pod.place.names.items() if name not in gone})
+            if pod.network is not None:
+                there = pod.place.networks[pod.network]
+                on.setdefault(pod.network, {}).update(dict.fromkeys(pod.place.aliases, there.address))
+        for pod in self.pods.values():
+            pod.know({} if pod.network is None else on[pod.network])
 
     def ask(self, step: Ask) -> Any:
         """Ask a program in a host."""

@@ -92,9 +92,9 @@ def header() -> bytes:
     return FILE.pack(MAGIC, 2, 4, 0, 0, SNAP, COOKED)
 
 
-def addresses(names: Mapping[str, str]) -> dict[str, str]:
-    """Return the address of each host, by what placeholders stand for (Result.names)."""
-    return {name.removeprefix(HOST_ADDRESS): of for name, of in names.items() if name.startswith(HOST_ADDRESS)}
+def owners(names: Mapping[str, str]) -> dict[str, str]:
+    """Return whose each address is, by what placeholders stand for (Result.names): a host has one on each network."""
+    return {address: name.split(".")[1] for name, address in names.items() if name.startswith(HOST_ADDRESS)}
 
 
 def connections(
@@ -105,14 +105,14 @@ def connections(
     Those count whose first packet was in [since, until), seconds since 1970. One may be nothing but what the client's
     own kernel said of it. `names` is Result.names. Raises ValueError where a file is no capture.
     """
-    owners = {ip_address(address).packed: host for host, address in addresses(names).items()}
+    known = {ip_address(address).packed: host for address, host in owners(names).items()}
     sent = _together(one for captured in captures for one in _seen(captured, since))
     requests = [one._replace(reached=client) for one in sent if one.packet.kind == ARP_REQUEST]
     found = []
-    for attempt in _attempts(sent, {address for address, host in owners.items() if host == client}):
+    for attempt in _attempts(sent, {address for address, host in known.items() if host == client}):
         packets = sorted([*_in_vain(attempt, requests, sent), *attempt], key=lambda one: one.at)
         if packets[0].at < until * 1e9:
-            found.append((packets[0].at, _connection(attempt[0].packet.flow, packets, owners)))
+            found.append((packets[0].at, _connection(attempt[0].packet.flow, packets, known)))
     return tuple(connection for _, connection in sorted(found, key=lambda one: one[0]))
 
 

@@ -19,9 +19,9 @@ PROSE = ("explain", "title")
 FIXED = ("name", "cause", "stack", "override", "requires")  # known before there is a lab
 
 
-def address_of(host: str) -> str:
-    """Return the name of the placeholder for a host's address."""
-    return f"address.{host}"
+def address_of(host: str, network: str = "") -> str:
+    """Return the name of the placeholder for a host's address: where it begins, or on another network."""
+    return f"address.{host}.{network}" if network else f"address.{host}"
 
 
 def known(path: Path, hosts: Collection[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A host: a sandbox that owns the namespaces and runs the agent, and the service that joins them.
 
-What actions ask of the engine about a host (`actions.Call`) are the methods named in VERBS.
+What actions ask of the engine about a host (`actions.Call`) are its methods that `labctl.lab.VERBS` names.
 """
 
 from __future__ import annotations
@@ -26,11 +26,6 @@ from labctl.specs import Place
 from labctl.wire import Program, demand
 from labctl.witness import Witness
 
-VERBS = frozenset({
-    *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
-    *("pause", "unpause", "paused", "unpaused"),
-    *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
-})  # fmt: skip
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
 ANSWERS = 10.0  # seconds for a command of our own with a host's tools
 ENDS = 10.0  # seconds for a process to be gone after SIGKILL
@@ -42,16 +37,16 @@ class Pod:
     def __init__(
         self, host: str, settings: Service, place: Place, session: Session, witness: Witness | None = None
     ) -> None:
-        self.host = host
-        self.witness = witness
+        self.host, self.witness = host, witness
         self.settings = settings
         self.place = place
         self.clients: Program | None = None
         self.service = ""
         self._frozen = False  # whether the service is paused
+        self.network: str | None = place.home  # where it is now; None: nowhere
+        self._names = place.names
         self._current = settings  # as the last recreate left them
-        self._session = session
-        self._containers = session.containers
+        self._session, self._containers = session, session.containers
         self._sandbox = ""
         self._made: Future[str] | None = None  # the service's next container, where it was made ahead
         self._agent: Program | None = None
@@ -89,9 +84,9 @@ class Pod:
                 early.result()
 
     def _configure(self) -> None:
-        """Give the host what lives in its network namespace: the lab's names, and the routes of the stack."""
-        self.know(self.place.names)
-        for destination, gateway in self.place.routes.items():
+        """Give the host what lives in its network namespace: names, and at home the routes of the stack."""
+        self.know(self._names)
+        for destination, gateway in self.place.routes.items() if self.network == self.place.home else ():
             self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
 
     def demand(self, *argv: str) -> Ran:
@@ -152,9 +147,7 @@ class Pod:
 
     def recreate(self, *, environment: Mapping[str, str], command: Command | None) -> None:
         """Make the service anew with these settings merged onto the stack's, never onto the last recreate's."""
-        changes: dict[str, Any] = {} if command is None else {"command": command}
-        changes["environment"] = {**self.settings.environment, **environment}
-        self._current = self.settings.model_copy(update=changes)
+        self._current = self.settings.changed(environment, command)
         self.begin_service()
 
     def execute(self, *, argv: list[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
@@ -215,21 +208,27 @@ class Pod:
         self._begin_all()
 
     def disconnect(self) -> None:
-        """Take the host off its network; its interface is gone."""
-        self._containers.disconnect(self.place.network, self._sandbox)
+        """Take the host off the network that it is on; its interface is gone."""
+        if self.network is not None:
+            self._containers.disconnect(self.place.networks[self.network].network, self._sandbox)
+        self.network = None
 
-    def connect(self) -> None:
-        """Put the host on its network, with the address, the names and the routes that it had."""
-        self._containers.connect(self.place.network, self._sandbox, self.place.address, self.place.aliases)
+    def connect(self, *, network: str | None = None) -> None:
+        """Put the host on a network, its own at first, and off the one that it is on; it has its own routes there."""
+        self.disconnect()
+        self.network = network or self.place.home
+        there = self.place.networks[self.network]
+        self._containers.connect(there.network, self._sandbox, there.address, self.place.aliases)
         self._configure()
 
-    def connected(self) -> bool:
-        """Tell whether the host is on its network."""
-        return self._containers.is_connected(self.place.network, self._sandbox)
+    def connected(self, *, network: str | None = None) -> bool:
+        """Tell whether the host is on this network, its own at first, and on no other."""
+        there = self.place.networks[network or self.place.home]
+        return self._containers.networks_of(self._sandbox) == {there.network}
 
     def disconnected(self) -> bool:
         """Tell whether the host is on no network."""
-        return not self.connected()
+        return not self._containers.networks_of(self._sandbox)
 
     # what is known of it
 
@@ -255,12 +254,13 @@ class Pod:
 
     def know(self, names: Mapping[str, str]) -> None:
         """Have the host's resolver answer for these names, and for no others."""
+        self._names = names
         self.agent.ask("resolve", ANSWERS, names=dict(names))
 
     def await_health(self) -> None:
         """Wait until the service's own health check passes."""
         check = self.settings.healthcheck
-        seconds = 1 + ((check.interval + check.timeout) * check.retries if check else 0.0)
+        seconds = 1 + (check.longest if check else 0.0)
         if self._containers.health(self.service) in ("healthy", ""):
             return
         if not self._session.events.await_health(self.service, seconds):

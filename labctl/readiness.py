@@ -18,9 +18,14 @@ class HealthCheck(Written):
     timeout: Time = 2.0
     retries: int = Field(default=10, ge=1, le=100)
 
+    @property
+    def longest(self) -> float:
+        """The seconds until it is given up."""
+        return (self.interval + self.timeout) * self.retries
+
     @pydantic.model_validator(mode="after")
     def _comes_to_an_end(self) -> Self:
-        if (self.interval + self.timeout) * self.retries > LONGEST:
+        if self.longest > LONGEST:
             raise ValueError(f"(interval + timeout) x retries is longer than {LONGEST:g}s, the longest that is waited")
         return self
 

@@ -23,6 +23,7 @@ from labctl.errors import Mistakes, UsageError, nearest
 from labctl.expect import Expect
 from labctl.fields import (
     HOSTS,
+    NETWORKS,
     Command,
     Descriptors,
     Duration,
@@ -228,7 +229,7 @@ class Loaded:
 
 
 def _parsed(document: Document, on: Stack) -> Scenario:
-    return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: on.services})
+    return documents.parse(Scenario, document, tags=_TAGS, context={HOSTS: on.services, NETWORKS: on.networks})
 
 
 def load(file: Path, *, recorded: bool = True) -> Loaded:
@@ -253,7 +254,7 @@ def load(file: Path, *, recorded: bool = True) -> Loaded:
     if on is not None:
         mistakes += checks.target(document, on)
         mistakes += checks.dependencies(document, on)
-    context = {} if on is None else {HOSTS: hosts}
+    context = {} if on is None else {HOSTS: hosts, NETWORKS: on.networks}
     try:
         scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)
     except Mistakes as error:

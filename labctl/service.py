@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
@@ -18,6 +19,7 @@ LONGEST_IMAGE = 255  # characters of its name
 LONGEST_PATH = 255
 MOST_FILES = 1 << 20  # fs.nr_open, see proc(5)
 OF_THE_KERNEL = ("proc", "sys", "dev")
+DEFAULT = "default"  # the network of those that name none
 Few = pydantic.Field(max_length=32)
 
 
@@ -153,7 +155,7 @@ class Service(Written):
     environment: Variables = Field(default_factory=dict)
     user: Annotated[str, AfterValidator(_user)] | None = None
     networks: Annotated[dict[Name, Attachment], BeforeValidator(by_name)] = Field(
-        default_factory=lambda: {"default": Attachment()}
+        default_factory=lambda: {DEFAULT: Attachment()}
     )
     depends_on: Annotated[dict[Name, Dependency], BeforeValidator(by_name)] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
@@ -167,9 +169,19 @@ class Service(Written):
     beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
 
     @property
+    def network(self) -> str:
+        """The network that it begins on."""
+        return next(iter(self.networks))
+
+    @property
     def tools(self) -> str:
         """The image of the sandbox."""
         return self.beyond.tools or OWN_IMAGE
+
+    def changed(self, environment: Mapping[str, str], command: Command | None = None) -> Self:
+        """Return these settings with others merged onto them, as a recreate has it."""
+        changes: dict[str, Any] = {} if command is None else {"command": command}
+        return self.model_copy(update={**changes, "environment": {**self.environment, **environment}})
 
     @property
     def runs_clients(self) -> bool:

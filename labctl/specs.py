@@ -24,14 +24,22 @@ CLIENTS = Service(image=OWN_IMAGE, command=["clients"])
 
 
 @dataclass(frozen=True, slots=True)
+class Foothold:
+    """A host's place on one network: the engine's name for that, and the address that the host has there."""
+
+    network: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a host is, and what it is given when it is made."""
 
     name: str  # of its sandbox; its services' names begin with it
-    network: str
-    address: str
+    networks: Mapping[str, Foothold]  # by the stack's names: the one that it begins on, and those where it may be put
+    home: str  # the network that it begins on
     aliases: tuple[str, ...]
-    names: Mapping[str, str]  # the lab's names, and the addresses that they stand for
+    names: Mapping[str, str]  # those that it can resolve at first, and the addresses that they stand for
     routes: Mapping[str, str]  # addresses, and those by way of which they are reached
     labels: Mapping[str, str]
     files: Mapping[str, str]  # by their paths in the service
@@ -49,8 +57,8 @@ def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Pla
         labels={**place.labels, ROLE: SANDBOX},
         user="0",
         hostname=host,
-        network=place.network,
-        address=place.address,
+        network=place.networks[place.home].network,
+        address=place.networks[place.home].address,
         aliases=place.aliases,
         capabilities=CAPABILITIES,
         sysctls=sysctls,

@@ -19,8 +19,9 @@ from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
 from labctl.fields import Name, Written
 from labctl.places import images, installed, leads_out
 from labctl.readiness import by_name
-from labctl.service import Few, Service
+from labctl.service import DEFAULT, Few, Service
 
+MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 
@@ -46,8 +47,8 @@ class Stack(Written):
 
     name: Name | None = None
     services: dict[Name, Service]
-    networks: Annotated[dict[Name, Network], BeforeValidator(by_name)] = Field(
-        default_factory=lambda: {"default": Network()}
+    networks: Annotated[dict[Name, Network], Field(max_length=MOST_NETWORKS), BeforeValidator(by_name)] = Field(
+        default_factory=lambda: {DEFAULT: Network()}
     )
     configs: Annotated[dict[Name, Config], Few] = Field(default_factory=dict)
     volumes: Annotated[dict[Name, Volume], Few, BeforeValidator(by_name)] = Field(default_factory=dict)
@@ -64,6 +65,11 @@ class Stack(Written):
     def host_with(self, tools: str) -> str | None:
         """Return a host whose sandbox runs this image, or None."""
         return next((host for host, one in self.services.items() if one.tools == tools), None)
+
+    @property
+    def network_names(self) -> list[str]:
+        """The networks that there are: those that hosts begin on come first."""
+        return list(dict.fromkeys((*(one.network for one in self.services.values()), *self.networks)))
 
     def names(self) -> dict[str, str]:
         """Return every name that a host is known by, and the host: its own, and its aliases."""
@@ -163,7 +169,7 @@ def _strangers(document: Document, services: Collection[str], override: Any) -> 
 def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
     """Yield every name in a stack that stands for nothing."""
     known = {
-        "networks": {*stack.networks, "default"},
+        "networks": {*stack.networks, DEFAULT},
         "depends_on": set(stack.services),
         "configs": set(stack.configs),
         "volumes": set(stack.volumes),
@@ -178,10 +184,11 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
             if used not in stack.services:
                 wrong = f"there is no host called {used!r} in this stack."
                 yield document.mistake(("services", name, "x-labctl", "routes"), wrong, meant(used, stack.services))
-    if len({tuple(sorted(service.networks)) for service in stack.services.values()}) > 1 or any(
-        len(service.networks) != 1 for service in stack.services.values()
-    ):
-        yield document.mistake(("networks",), "all hosts of a stack are on one network.")
+            elif stack.services[used].networks.keys() != service.networks.keys():
+                wrong = f"{used!r} is on another network, and no route leads there."
+                yield document.mistake(("services", name, "x-labctl", "routes"), wrong)
+        if len(service.networks) != 1:
+            yield document.mistake(("services", name, "networks"), "a host is on one network at a time.")
 
 
 def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:

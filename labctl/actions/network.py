@@ -10,7 +10,7 @@ from typing import Annotated, Self
 import pydantic
 
 from labctl.actions import DEVICE, Action, Call, Proof, Step, shell, tool
-from labctl.fields import Host
+from labctl.fields import Host, Network
 
 SMALLEST_MTU, LARGEST_MTU = 68, 65535  # RFC 791; drivers/net/veth.c
 ROUTE_TYPES = ("unicast", "blackhole", "unreachable", "prohibit", "throw")  # ip-route(8)
@@ -41,19 +41,26 @@ class Disconnect(Action, key="disconnect"):
 class Connect(Action, key="connect"):
     """Put a host back on its network, with the address, the names and the stack's routes that it had.
 
-    The engine may give its interface another name.
+    With `network: other` it is put on that network of the stack, and is on no other: there it has another address, and
+    knows, and is known by, those that are there. The engine may give its interface another name.
     """
 
     connect: Host
+    network: Network | None = None
 
     def steps(self) -> Sequence[Step]:
-        return [Call("connect", self.connect)]
+        return [Call("connect", self.connect, {"network": self.network})]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"{self.connect} is on its network", Call("connected", self.connect))]
+        where = f"the network {self.network}" if self.network else "its network"
+        return [
+            Proof(f"{self.connect} is on {where} alone", Call("connected", self.connect, {"network": self.network}))
+        ]
 
     def typed(self) -> str:
-        return f"docker network connect --ip ADDRESS NETWORK {self.connect}"
+        if self.network is None:
+            return f"docker network connect --ip ADDRESS NETWORK {self.connect}"
+        return f"docker network disconnect NETWORK {self.connect}; docker network connect {self.network} {self.connect}"
 
 
 class Link(Action, key="link"):

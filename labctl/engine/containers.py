@@ -192,10 +192,10 @@ class Containers:
         with translated("connect a container to its network"):
             self._api.connect_container_to_network(container, network, ipv4_address=address, aliases=list(aliases))
 
-    def is_connected(self, network: str, container: str) -> bool:
-        """Tell whether a container is on a network."""
+    def networks_of(self, container: str) -> set[str]:
+        """Return the ids of the networks that a container is on."""
         joined = self._inspect(container)["NetworkSettings"]["Networks"]
-        return any(endpoint["NetworkID"] == network for endpoint in joined.values())
+        return {endpoint["NetworkID"] for endpoint in joined.values()}
 
     def remove(self, container: str, seconds: float = 10) -> None:
         """Remove a container by force and wait until it is gone; one that is already going is no error."""

@@ -28,12 +28,13 @@ from docker.errors import APIError
 
 from labctl import specs
 from labctl.actions import Call
-from labctl.deploy import make_network
+from labctl.deploy import footholds, make_network
 from labctl.engine.stream import Stream
 from labctl.errors import LabError
+from labctl.fields import Command
 from labctl.scenario import Loaded
 from labctl.service import Service
-from labctl.specs import Place
+from labctl.specs import Foothold, Place
 from labctl.stack import Stack
 
 GONE_WITHIN = 20.0  # seconds
@@ -69,6 +70,7 @@ class _Host:
 
     place: Place
     settings: Service
+    on: Foothold | None  # where it is now
     sandbox: str = ""
     beside: str = ""  # labctl's own clients, where the service is somebody's program
     services: list[str] = field(default_factory=list)
@@ -94,7 +96,7 @@ class _Run:
         self._images = ground.session.images
         self._streams: list[Stream] = []
         self._name = ground.name()
-        self._network = ""
+        self._networks: dict[str, tuple[str, IPv4Network]] = {}
         self._hosts: dict[str, _Host] = {}
         self._pool = ThreadPoolExecutor(4 * len(floor.stack.services), thread_name_prefix="floor")
 
@@ -112,15 +114,15 @@ class _Run:
         """Do what an action asks of the engine; what only asks it something, or runs a program inside, is left out."""
         host = self._hosts[call.service]
         if call.verb in ("recreate", "start", "power_on"):
-            self._again(host, call.arguments.get("environment", {}))
+            self._again(host, call.arguments.get("environment", {}), call.arguments.get("command"))
         elif call.verb == "reboot":
             _all([self._pool.submit(self._gone, one) for one in (host.services[-1], host.beside) if one])
             self._gone(host.sandbox)
             self._host(call.service, host, call.arguments["sysctls"])
         elif call.verb == "disconnect":
-            self._api.disconnect_container_from_network(host.sandbox, self._network)
+            self._moved(host, None)
         elif call.verb == "connect":
-            self._api.connect_container_to_network(host.sandbox, self._network, ipv4_address=host.place.address)
+            self._moved(host, host.place.networks[call.arguments.get("network") or host.place.home])
         elif call.verb == "stop":
             self._api.stop(host.services[-1], timeout=max(1, round(call.arguments["grace"])))
         elif call.verb in ("kill", "power_off"):
@@ -130,20 +132,29 @@ class _Run:
         elif call.verb not in ("running", "ended", "execute"):
             raise LabError(f"the floor does not know what {call.verb!r} takes of the engine.")
 
-    def _planned(self, subnet: IPv4Network) -> dict[str, _Host]:
-        addresses = map(str, list(subnet.hosts())[1:])
+    def _moved(self, host: _Host, to: Foothold | None) -> None:
+        """Take a host off the network that it is on, and put it on another."""
+        if host.on is not None:
+            self._api.disconnect_container_from_network(host.sandbox, host.on.network)
+        if to is not None:
+            self._api.connect_container_to_network(host.sandbox, to.network, ipv4_address=to.address)
+        host.on = to
+
+    def _planned(self) -> dict[str, _Host]:
+        places = footholds(self._floor.stack, self._networks)
         hosts = {}
         for host, settings in self._floor.stack.services.items():
             name, labels = f"{self._name}-{host}", self._ground.labels
             loads = (self._floor.loads or None) if host == self._floor.client else ()
-            place = Place(name, self._name, next(addresses), (host,), {}, {}, labels, {}, {}, clients=loads)
-            hosts[host] = _Host(place, settings)
+            place = Place(name, places[host], settings.network, (host,), {}, {}, labels, {}, {}, clients=loads)
+            hosts[host] = _Host(place, settings, on=places[host][settings.network])
         return hosts
 
     def _begin(self) -> None:
         session, labels = self._ground.session, self._ground.labels
-        self._network, subnet = make_network(session, self._name, labels)
-        self._hosts = self._planned(subnet)
+        for name in self._floor.stack.network_names:
+            self._networks[name] = make_network(session, f"{self._name}-{name}", labels)
+        self._hosts = self._planned()
         _all([self._pool.submit(self._host, name, host) for name, host in self._hosts.items()])
 
     def _host(self, name: str, host: _Host, sysctls: Mapping[str, str] = {}) -> None:
@@ -160,11 +171,10 @@ class _Run:
         for container in filter(None, (host.services[-1], host.beside)):
             self._api.start(container)
 
-    def _again(self, host: _Host, environment: Mapping[str, str]) -> None:
+    def _again(self, host: _Host, environment: Mapping[str, str], command: Command | None) -> None:
         """Remove the service, and start another, which is made meanwhile."""
         removing = self._pool.submit(self._api.remove_container, host.services[-1], force=True, v=True)
-        changed = {**host.settings.environment, **environment}
-        self._service(host, host.settings.model_copy(update={"environment": changed}))
+        self._service(host, host.settings.changed(environment, command))
         removing.result()
         self._api.start(host.services[-1])
 
@@ -194,8 +204,8 @@ class _Run:
             stream.close()
         containers = [one for host in self._hosts.values() for one in (host.sandbox, host.beside, *host.services[-1:])]
         going = [self._pool.submit(self._gone, container) for container in filter(None, containers)]
-        if self._network:
-            _until_done(self._api.remove_network, self._network)
+        for network, _ in self._networks.values():
+            _until_done(self._api.remove_network, network)
         _all(going)
 
     def _gone(self, container: str) -> None:

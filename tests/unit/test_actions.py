@@ -50,6 +50,7 @@ EXAMPLES: list[dict[str, Any]] = [
     {"resolver": "client", "says": {"api": "198.19.0.1", "old": None}},
     {"resolver": "client"},
     {"connect": "server"},
+    {"connect": "server", "network": "other"},
     {"link": "client", "set": "mtu 1000"},
     {"route": "client", "add": "blackhole 198.19.0.3"},
     {"route": "client", "replace": "198.19.0.3 via 198.19.0.4"},

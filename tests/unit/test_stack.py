@@ -96,7 +96,7 @@ def test_an_override_opens_nothing_either(tmp_path: Path, key: str) -> None:
         ("image: x\n    mem_limit: 1k", "is outside of 8m to 4g"),
         ("image: x\n    depends_on: [nobody]", "stack.yaml:4:17: there is no service called 'nobody' in this stack."),
         ("image: x\n    networks: [elsewhere]", "stack.yaml:4:15: there is no network called 'elsewhere'"),
-        ("image: x\n    networks: []", "all hosts of a stack are on one network."),
+        ("image: x\n    networks: []", "a host is on one network at a time."),
         ("image: x\n    volumes: ['/:/host']", "only named volumes may be mounted"),
     ],
 )
