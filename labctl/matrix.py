@@ -48,12 +48,14 @@ class Planned:
     def asks(self) -> float:
         """How many seconds the scenario asks for, as far as it tells.
 
-        With a trigger a try may be slow, and a command that its author wrote may start a daemon.
+        A failure may take `within`, with a trigger a try may be slow, and a command that its author wrote may start a
+        daemon.
         """
         scenario = self.loaded.scenario
         slow = scenario.trigger or scenario.expect.outcome is Outcome.TIMED_OUT
         commands = sum(action.kind == "run" for action in (*scenario.fault, *scenario.fix))
-        return scenario.recover.within + (2 * scenario.client.timeout if slow else 0) + commands * COMMAND
+        waits = scenario.recover.within + (scenario.expect.within or 0)
+        return waits + (2 * scenario.client.timeout if slow else 0) + commands * COMMAND
 
 
 def repeated(loaded: Sequence[Loaded], options: Options, times: int = 1) -> list[Planned]:

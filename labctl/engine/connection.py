@@ -194,6 +194,7 @@ def knock(candidate: Candidate) -> Connection | str:
             max_pool_size=64,
             use_ssh_client=True,
         )
+        api.trust_env = not candidate.local  # no proxy leads to a socket; to look for one is a quarter of a call
         told = api.version()
     except (DockerException, OSError, ValueError) as error:
         bottom = socket_error(error)
