@@ -70,9 +70,9 @@ def test_on_the_same_network_both_are_known_by_the_address_that_they_have_there(
 
 
 def test_both_networks_are_internal_and_go_with_the_lab(deploy: Deploy, session: Session) -> None:
-    def networks() -> list[str]:
+    def networks() -> set[str]:
         found = session.containers.labelled_networks(f"{SESSION}={session.id}")
-        return [one["Id"] for one in found if one["Labels"][SCENARIO] == "tests" and one["Internal"]]
+        return {one["Id"] for one in found if one["Labels"][SCENARIO] == "tests" and one["Internal"]}
 
     before = networks()
     with deploy(NAME):
