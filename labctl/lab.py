@@ -32,6 +32,7 @@ VERBS = frozenset({  # what actions may ask of the engine about a host (`actions
     *("pause", "unpause", "paused", "unpaused"),
     *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
 })  # fmt: skip
+MOVES = ("connect", "disconnect", "reboot")  # verbs after which a host may be on another network than before
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
@@ -81,7 +82,7 @@ class Lab:
             except EngineError:
                 self.demand_whole()  # a sandbox that is lost explains more than what the engine says of its absence
                 raise
-        if step.verb in ("connect", "disconnect"):
+        if step.verb in MOVES:
             self._tell_names()
         if isinstance(answer, Ran):
             demand(step.service, step.arguments["argv"], answer, 0)

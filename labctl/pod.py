@@ -44,7 +44,6 @@ class Pod:
         self.service = ""
         self._frozen = False  # whether the service is paused
         self.network: str | None = place.home  # where it is now; None: nowhere
-        self._names = place.names
         self._current = settings  # as the last recreate left them
         self._session, self._containers = session, session.containers
         self._sandbox = ""
@@ -70,6 +69,7 @@ class Pod:
         """
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
+        self.network = self.place.home
         self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
         self._agent = self._attached.program(self._sandbox, "agent")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
@@ -79,13 +79,13 @@ class Pod:
             self._agent.ready(SANDBOX_STARTS)
             if self.witness is not None:
                 self.witness.begin(self._agent)
-            self._configure()
+            self.know(self.place.names)
+            self._route()
             if early is not None:
                 early.result()
 
-    def _configure(self) -> None:
-        """Give the host what lives in its network namespace: names, and at home the routes of the stack."""
-        self.know(self._names)
+    def _route(self) -> None:
+        """Give the host the routes of the stack, which lead from the network that it begins on."""
         for destination, gateway in self.place.routes.items() if self.network == self.place.home else ():
             self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
 
@@ -194,7 +194,7 @@ class Pod:
     def power_on(self) -> None:
         """Put the host back on the network, and start its service with the settings it had."""
         self.demand("sh", "-c", f"ip link set {DEVICE} up")
-        self._configure()
+        self._route()
         self._begin_all()
 
     def reboot(self, *, sysctls: Mapping[str, str]) -> None:
@@ -219,7 +219,7 @@ class Pod:
         self.network = network or self.place.home
         there = self.place.networks[self.network]
         self._containers.connect(there.network, self._sandbox, there.address, self.place.aliases)
-        self._configure()
+        self._route()
 
     def connected(self, *, network: str | None = None) -> bool:
         """Tell whether the host is on this network, its own at first, and on no other."""
@@ -254,7 +254,6 @@ class Pod:
 
     def know(self, names: Mapping[str, str]) -> None:
         """Have the host's resolver answer for these names, and for no others."""
-        self._names = names
         self.agent.ask("resolve", ANSWERS, names=dict(names))
 
     def await_health(self) -> None:

@@ -69,6 +69,13 @@ def test_on_the_same_network_both_are_known_by_the_address_that_they_have_there(
     assert address(apart, "server") == apart.values["address.server"]
 
 
+def test_a_host_that_is_made_anew_is_where_it_began_and_known_there(apart: Lab) -> None:
+    until = {"until": {"listens": "0.0.0.0:8080"}}
+    apart.apply(actions.registry["reboot"].model_validate({"reboot": "server", **until}))
+    assert address(apart, "server") == apart.values["address.server"]
+    assert come_to(apart) is Outcome.OK
+
+
 def test_both_networks_are_internal_and_go_with_the_lab(deploy: Deploy, session: Session) -> None:
     def networks() -> set[str]:
         found = session.containers.labelled_networks(f"{SESSION}={session.id}")
