@@ -45,14 +45,14 @@ def known(kind: str, names: Collection[str]) -> AfterValidator:
     return AfterValidator(lambda name: one_of(kind, name, names))
 
 
-def _host(name: str, info: pydantic.ValidationInfo) -> str:
-    known = (info.context or {}).get(HOSTS)
-    return name if known is None else one_of("host", name, known)
+def _in_stack(kind: str, key: str) -> AfterValidator:
+    """Return what sees that the stack has something of this name, once the stack is known."""
 
+    def check(name: str, info: pydantic.ValidationInfo) -> str:
+        known = (info.context or {}).get(key)
+        return name if known is None else one_of(kind, name, known)
 
-def _network(name: str, info: pydantic.ValidationInfo) -> str:
-    known = (info.context or {}).get(NETWORKS)
-    return name if known is None else one_of("network", name, known)
+    return AfterValidator(check)
 
 
 def _seconds(value: Any) -> float:
@@ -229,8 +229,8 @@ Time = Annotated[Duration, AfterValidator(_some_time)]  # in which something is 
 Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_on_one_line)]  # of a report's own
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Name = Annotated[str, AfterValidator(_name)]
-Host = Annotated[str, AfterValidator(_host)]  # a service of the stack
-Network = Annotated[str, AfterValidator(_network)]  # of the stack
+Host = Annotated[str, _in_stack("host", HOSTS)]  # a service of the stack
+Network = Annotated[str, _in_stack("network", NETWORKS)]  # of the stack
 TargetURL = Annotated[str, AfterValidator(_target)]
 Text = Annotated[
     str,

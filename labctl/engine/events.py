@@ -55,11 +55,6 @@ class Events:
         with self._changed:
             return self._exits.get(container)
 
-    def forget(self, container: str) -> None:
-        """Forget an end, before the same container is started once more."""
-        with self._changed:
-            self._exits.pop(container, None)
-
     def await_end(self, container: str, seconds: float) -> Exit:
         """Wait until a container has ended.
 
