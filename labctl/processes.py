@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from labctl.errors import DeadlineExceeded
-from labctl.waiting import poll
 
 PROC = Path("/proc")
 FLAGS, VSIZE = 4, 18  # fields of stat, those after the parent counted from 0: proc_pid_stat(5)
@@ -82,21 +81,23 @@ def with_descendants(roots: Iterable[Process]) -> list[Process]:
 
 
 def end(processes: Iterable[Process], sign: signal.Signals, *, seconds: float) -> bool:
-    """Send a signal to processes and wait until none of them runs; return whether that came true in time."""
-    addressed = list(processes)
-    for process in addressed:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, sign)
-    try:
-        poll(lambda: not any(map(_same, addressed)), seconds, "processes to end")
-    except DeadlineExceeded:
-        return False
-    return True
+    """Send a signal to processes and wait until none of them runs; return whether that came true in time.
+
+    By pidfd_open(2): a descriptor stays with its process, whoever is given its number next, and is readable once the
+    last of its threads has ended. What proc(5) shows is empty a moment before that, with files still open.
+    """
+    deadline = time.monotonic() + seconds
+    with ExitStack() as opened:
+        handles = []
+        for process in processes:
+            with suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(process.pid))
+                opened.callback(os.close, handles[-1])
+                signal.pidfd_send_signal(handles[-1], sign)
+        return all(_ended(handle, deadline) for handle in handles)
 
 
-def _same(process: Process) -> bool:
-    """Whether a process still runs, and its number was not given to another."""
-    with suppress(ChildProcessError):
-        os.waitpid(process.pid, os.WNOHANG)  # where it is our own child, nobody else will
-    now = look(process.pid)
-    return now is not None and now.argv == process.argv
+def _ended(handle: int, deadline: float) -> bool:
+    """Whether the process of a pidfd ends until the deadline."""
+    ended, _, _ = select.select([handle], [], [], max(deadline - time.monotonic(), 0))
+    return bool(ended)

@@ -17,6 +17,8 @@ STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
 )
 
+LARGE = "import time; large = bytearray(b'x') * 300_000_000; print('ready', flush=True); time.sleep(60)"
+
 
 def folder(proc: Path, pid: int, stat: str, cmdline: bytes, *, flags: int = 0, memory: int = 4096) -> None:
     """Write what the kernel shows of a process; `stat` up to the parent."""
@@ -94,7 +96,22 @@ def test_a_process_that_does_not_end_in_time_is_told_apart() -> None:
         assert process is not None
         assert not processes.end([process], signal.SIGTERM, seconds=0.2)
         assert processes.end([process], signal.SIGKILL, seconds=5)
-        started.returncode = -signal.SIGKILL  # its end was already collected
+
+
+def test_a_process_has_ended_when_its_last_file_is_closed() -> None:
+    """The memory of a large one takes the kernel a while to free, and it shows no arguments then (exit_mm(), exit.c)."""
+    held, end = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", LARGE], stdout=subprocess.PIPE, pass_fds=[end]) as started:
+        os.close(end)
+        assert started.stdout is not None
+        started.stdout.readline()
+        process = processes.look(started.pid)
+        assert process is not None
+        assert processes.end([process], signal.SIGKILL, seconds=10)
+        os.set_blocking(held, False)
+        assert os.read(held, 1) == b""  # BlockingIOError while anyone holds the other end
+        assert processes.look(started.pid) is None
+    os.close(held)
 
 
 def test_ending_what_is_gone_is_no_error() -> None:
