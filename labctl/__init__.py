@@ -18,6 +18,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
+    ports        ports of a service that are published on the machine
     readiness    when a service counts as ready, and who waits for it
     plainyaml    YAML's plain values, where the file may be anything
     documents    YAML files, with the line and column of everything in them
@@ -32,6 +33,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     stack        Compose files, read into hosts and networks
     abilities    what some kernels can and others cannot
     expect       the exact error, and what the kernels must witness of it
+    border       what a scenario must not do where a client is on the machine itself
     checks       what is wrong with a scenario that no field can see alone
     scenario     scenario files, read into frozen values
     allowed      which images a stack may use
@@ -56,8 +58,10 @@ also run inside the hosts, so they lean on the standard library (and each client
     attached     the streams of one host
     witness      what one host's kernel saw
     session      what all runs of one process share
+    guard        what a host may send where the machine is on its network
     specs        the containers that a host is made of
     pod          one host: a sandbox and its service
+    onmachine    the machine itself, as the clients' host
     lab          a running stack
     deploy       bringing a stack up, and removing it
     evidence     the kernels' own evidence of what clients saw

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from labctl import processes
 from labctl.model import Ran
 from labctl.places import OWN_IMAGE
 
 LOCAL_ENGINE = "local-engine"
+USERLAND_PROXY = "userland-proxy"  # connections to published ports are relayed by a process, as is Docker's default
 TRIES = 20.0  # seconds that one may take to be tried
 
 
@@ -28,6 +30,7 @@ def _rule(match: str) -> Ability:
 
 ABILITIES = {
     LOCAL_ENGINE: Ability(""),  # not tried: the connection tells
+    USERLAND_PROXY: Ability(""),  # not tried: the machine's processes tell, while something is published
     "ipv6": Ability("test -e /proc/net/if_inet6"),
     "iptables": Ability("iptables -w -S"),
     "nft": Ability("nft list tables"),
@@ -39,10 +42,17 @@ ABILITIES = {
 }
 
 
-def missing(ability: str, tool: Callable[[list[str]], Ran], *, local: bool) -> str:
-    """Return why an ability is not there, or nothing where it is. `tool` runs a command in a sandbox."""
+def missing(ability: str, tool: Callable[[list[str]], Ran], *, local: bool, published: Collection[str] = ()) -> str:
+    """Return why an ability is not there, or nothing where it is.
+
+    `tool` runs a command in a sandbox; `published` are the machine's addresses on which the lab's ports are published.
+    """
     if ability == LOCAL_ENGINE:
         return "" if local else "the engine runs on another machine"
+    if ability == USERLAND_PROXY:
+        relays = processes.named("docker-proxy")
+        relayed = any(word in published for relay in relays for word in relay.argv)
+        return "" if relayed else "no docker-proxy of this machine relays what this lab publishes"
     ran = tool(["sh", "-c", ABILITIES[ability].line])
     if ran.exit_code == 0:
         return ""

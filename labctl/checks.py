@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,10 @@ def _unjudged(document: Document) -> Iterator[Mistake]:
         yield document.mistake(("expect", "packets"), wrong, "`counters` tells of it.", at_key=True)
 
 
-def placeholders_in(document: Document, hosts: Collection[str]) -> Iterator[Mistake]:
+def placeholders_in(document: Document, on: Stack | None) -> Iterator[Mistake]:
     """Yield every placeholder that stands for nothing, or not where it stands."""
     for path, name in placeholders.named(document.value):
-        known = placeholders.known(path, hosts)
+        known = placeholders.known(path, on.services if on else (), on.machine if on else None)
         if name not in known:
             written = f"${{{name}}}"
             near = nearest(name, known)

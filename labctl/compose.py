@@ -26,7 +26,6 @@ OWN_VOLUMES = "A volume is the lab's own: it is made with the lab, is removed wi
 OWN_NETWORKS = "A network is the lab's own, and internal: it is made with the lab, and is removed with it."
 REFUSED = {
     "privileged": "A lab's containers have no rights beyond their own namespaces.",
-    "network_mode": "Every service gets a host of its own on the lab's network.",
     "pid": "Every service gets a PID namespace of its own.",
     "ipc": "No namespace is shared with the machine.",
     **dict.fromkeys(("uts", "userns_mode", "cgroup", "cgroup_parent"), NAMESPACES),
@@ -37,7 +36,6 @@ REFUSED = {
     **dict.fromkeys(("runtime", "isolation", "logging", "storage_opt", "restart", "provider"), OF_THE_ENGINE),
     **dict.fromkeys(("deploy", "scale", "shm_size", "oom_score_adj", "oom_kill_disable", "pids_limit"), RESOURCES),
     "volumes_from": "Use a named volume.",
-    "ports": "Lab networks are internal; nothing is published to the machine.",
     "build": "Not there yet: build the image yourself, and name it under `image`.",
     "dns": "The lab answers its own names, and no question leaves it.",
     "env_file": SURROUNDINGS,

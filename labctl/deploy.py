@@ -12,10 +12,12 @@ from labctl import subnets
 from labctl.errors import EngineError, EngineUnavailable, Taken
 from labctl.journal import DOCKER, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
-from labctl.placeholders import UNASSIGNED, address_of
+from labctl.onmachine import OnMachine
+from labctl.placeholders import UNASSIGNED, address_of, loopback_of
 from labctl.pod import SANDBOX_STARTS, Pod
+from labctl.service import Service
 from labctl.session import Session
-from labctl.specs import Foothold, Place
+from labctl.specs import Foothold, Machine, Place
 from labctl.stack import Stack
 from labctl.sweep import RUN, SCENARIO, Leftovers, sweep
 from labctl.witness import Limits, Witness, prepare
@@ -47,17 +49,33 @@ def deployed(
         networks = {}
         for name in stack.network_names:
             with journal.timed(f"making the network {name}", DOCKER):
-                networks[name] = make_network(session, f"labctl-{run}-{name}", labels)
+                internal = stack.machine is None
+                networks[name] = make_network(session, f"labctl-{run}-{name}", labels, internal=internal)
+        machine = _machine(stack, networks)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
-        places = footholds(stack, networks)
+        places = footholds(stack, networks, machine)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
         pods = {
-            host: Pod(host, service, place, session, _witness(host, journal, captures))
+            host: _pod(
+                _place(
+                    stack,
+                    host,
+                    f"labctl-{run}-{host}",
+                    places[host],
+                    addresses,
+                    labels,
+                    volumes,
+                    (clients or None) if host == client else (),
+                    warm,
+                    machine,
+                ),
+                host,
+                service,
+                session,
+                journal,
+                captures,
+            )
             for host, service in stack.services.items()
-            for loaded in [(clients or None) if host == client else ()]
-            for place in [
-                _place(stack, host, f"labctl-{run}-{host}", places[host], addresses, labels, volumes, loaded, warm)
-            ]
         }
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
@@ -79,13 +97,18 @@ def deployed(
             for name, there in elsewhere.items()
             if there.address != addresses[host]
         }
+        if stack.machine is not None and machine is not None:
+            values[loopback_of(stack.machine)] = machine.loopback
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
         yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
 
 
-def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
-    return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
+def _pod(place: Place, host: str, service: Service, session: Session, journal: Journal, captures: Limits | None) -> Pod:
+    if service.on_the_machine:
+        return OnMachine(host, service, place, session)
+    witness = None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
+    return Pod(host, service, place, session, witness)
 
 
 def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:
@@ -115,6 +138,7 @@ def _place(
     volumes: Mapping[str, str],
     clients: Sequence[str] | None,
     warm: str,
+    machine: Machine | None,
 ) -> Place:
     service = stack.services[host]
     names = stack.names()
@@ -132,6 +156,7 @@ def _place(
         volumes=volumes,
         clients=clients,
         warm=warm,
+        machine=machine,
     )
 
 
@@ -144,12 +169,14 @@ def _remove(session: Session, run: str, journal: Journal) -> None:
         raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
 
 
-def make_network(session: Session, name: str, labels: Mapping[str, str]) -> tuple[str, IPv4Network]:
+def make_network(
+    session: Session, name: str, labels: Mapping[str, str], *, internal: bool = True
+) -> tuple[str, IPv4Network]:
     """Make a network on a subnet that is free; return its id and the subnet. Raises EngineError where none is."""
     taken = subnets.routes() if session.connection.local else []
     for attempt, subnet in enumerate(subnets.free(taken)):
         try:
-            return session.containers.create_network(name, str(subnet), labels), subnet
+            return session.containers.create_network(name, str(subnet), labels, internal=internal), subnet
         except Taken:
             if attempt >= MOST_SUBNETS:
                 break
@@ -165,9 +192,27 @@ def _usable(subnet: IPv4Network) -> list[IPv4Address]:
     return list(subnet.hosts())[1:]
 
 
-def footholds(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> dict[str, dict[str, Foothold]]:
+def _machine(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> Machine | None:
+    """Return where the lab finds the machine itself, by the bridge's address; None where it is not on its network."""
+    if stack.machine is None:
+        return None
+    _, subnet = networks[stack.services[stack.machine].network]
+    return Machine(str(next(subnet.hosts())))
+
+
+def footholds(
+    stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]], machine: Machine | None = None
+) -> dict[str, dict[str, Foothold]]:
     """Give every host a fixed address on every network; the last one of each stays unassigned."""
     return {
-        host: {name: Foothold(made, str(_usable(subnet)[:-1][number])) for name, (made, subnet) in networks.items()}
-        for number, host in enumerate(stack.services)
+        host: {
+            name: Foothold(
+                made,
+                machine.address
+                if machine is not None and service.on_the_machine
+                else str(_usable(subnet)[:-1][number]),
+            )
+            for name, (made, subnet) in networks.items()
+        }
+        for number, (host, service) in enumerate(stack.services.items())
     }

@@ -37,6 +37,8 @@ def diagnosed(
     `client` is the host where a step is taken that names none; `filled` puts the client's target into a command.
     """
     take = partial(_taken, lab, client=client, filled=filled, journal=journal, broken=broken)
+    if len(steps) == 1:
+        return [take(steps[0])]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="diagnose") as pool:
         return list(pool.map(take, steps))
 
@@ -54,6 +56,9 @@ def _taken(
     if step.log is not None:
         host, command = step.log, f"docker compose logs {step.log}"
         output = _log(lab.pod(step.log), step, broken=broken)
+    elif step.ports is not None:
+        host, command = step.ports, f"docker port {step.ports}"
+        output = lab.pod(step.ports).published()
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"
         output = lab.pod(step.state).state()

@@ -37,6 +37,7 @@ CONTAINERS_STOP = 5
 """Seconds that it gives its containers."""
 SERVICE = 20.0
 """Seconds for a dockerd that somebody else is starting."""
+CLEANS_UP = "timeout waiting for containerd to start"  # after 15 s: moby, libcontainerd/supervisor/remote_daemon.go
 LONGEST_FOLDER = 70
 """Bytes: a socket's path has at most 107 (unix(7)), and containerd's lie 31 below this folder."""
 
@@ -217,9 +218,19 @@ def _launch(private: Private, environment: Mapping[str, str], progress: Progress
             f"the path of labctl's state folder is too long for a socket: {private.folder}",
             todo="Set LABCTL_STATE to a shorter one.",
         )
+    progress(f"starting dockerd, with all its data in {private.folder}")
+    try:
+        return _launched(private, environment)
+    except HostError as error:
+        if CLEANS_UP not in error.means:
+            raise
+    progress("its containerd cleaned up after an engine that was killed for longer than dockerd waits: once more")
+    return _launched(private, environment)
+
+
+def _launched(private: Private, environment: Mapping[str, str]) -> Connection:
     _sweep(private)
     private.settings.write_text(json.dumps(_settings(private), indent=2) + "\n")
-    progress(f"starting dockerd, with all its data in {private.folder}")
     with private.log.open("wb") as log:
         dockerd = subprocess.Popen(
             [debian.program("dockerd") or "dockerd", "--config-file", str(private.settings)],

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
 from labctl import image
-from labctl.abilities import ABILITIES, missing
+from labctl.abilities import ABILITIES, USERLAND_PROXY, missing
 from labctl.engine.connection import Connection, EngineFacts
-from labctl.engine.containers import Containers, ContainerSpec
+from labctl.engine.containers import Containers
+from labctl.engine.spec import ContainerSpec
+from labctl.model import Ran
 from labctl.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 
 SANDBOX_LIFE = "60"
@@ -76,7 +78,13 @@ def try_abilities(connection: Connection, environment: Mapping[str, str] = os.en
             continue
         with sandbox(containers, built.tag) as container:
             tool = partial(containers.execute, container)
-            yield from (Ability(name, missing(name, tool, local=connection.local)) for name in names)
+            yield from (_tried(name, tool, connection) for name in names)
+
+
+def _tried(name: str, tool: Callable[[list[str]], Ran], connection: Connection) -> Ability:
+    if name == USERLAND_PROXY:
+        return Ability(name, "only a lab that publishes a port can tell", untried=True)
+    return Ability(name, missing(name, tool, local=connection.local))
 
 
 @contextmanager

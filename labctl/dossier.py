@@ -44,9 +44,9 @@ def environment(folder: Path, lab: Lab, session: Session) -> None:
 
     A host that is lost has none.
     """
-    sandboxes = {pod.settings.tools: host for host, pod in lab.pods.items()}
+    sandboxes = {pod.settings.tools: host for host, pod in lab.hosts.items()}
     with ThreadPoolExecutor() as pool:
-        sysctls = dict(zip(lab.pods, pool.map(partial(_sysctls, lab), lab.pods), strict=True))
+        sysctls = dict(zip(lab.hosts, pool.map(partial(_sysctls, lab), lab.hosts), strict=True))
     known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
     told = {"labctl": __version__, "engine": session.connection.versions, "images": known, "sysctls": sysctls}
     _write(folder / "environment.json", told)

@@ -6,7 +6,6 @@ Every host of a lab is looked at, also those in between: where a packet got lost
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -95,7 +94,8 @@ class Witnesses:
         """Read what was seen."""
         with self._journal.timed("reading the evidence", LABCTL):
             hosts = {host: self._look(host, seen) for host in seen.after}
-            since, until = (glances[self._client].at for glances in (seen.before, seen.after))
+            clock = self._client if self._client in seen.after else next(iter(seen.after))  # one machine, one clock
+            since, until = (glances[clock].at for glances in (seen.before, seen.after))
             captures = [one.captured for one in self._witnesses.values()]
             return Evidence(
                 client=self._client,
@@ -132,11 +132,13 @@ class Witnesses:
         return Look(counters.moved(before.counters, seen.after[host].counters), listeners, others)
 
     def _glances(self, *, at_sockets: bool = False, last: bool = False) -> dict[str, Glance]:
-        def look(host: str) -> Glance:
-            return self._witnesses[host].look(self._lab.pods[host].agent, at_sockets=at_sockets, last=last)
-
-        with self._journal.timed("looking at the kernels", LABCTL), ThreadPoolExecutor(len(self._witnesses)) as pool:
-            return dict(zip(self._witnesses, pool.map(look, self._witnesses), strict=True))
+        """Look at all hosts at once: everybody is asked before anybody's answer is awaited."""
+        with self._journal.timed("looking at the kernels", LABCTL):
+            looking = {
+                host: witness.looking(self._lab.pods[host].agent, at_sockets=at_sockets, last=last)
+                for host, witness in self._witnesses.items()
+            }
+            return {host: seen() for host, seen in looking.items()}
 
     def _counted(self) -> dict[str, int]:
         return {one.typed: one.counter.count(one.identity, self._printed(one.counter.listing)) for one in self._rules}

@@ -42,7 +42,8 @@ class Spot:
 def spots(lab: Lab) -> Iterator[Spot]:
     """Yield all there are in a lab now; a service that has ended has none."""
     for host, pod in lab.pods.items():
-        yield Spot(host, "tools", pod.place.name)
+        if host in lab.hosts:
+            yield Spot(host, "tools", pod.place.name)
         if pod.service and pod.exit() is None:
             yield Spot(host, "service", pod.service[:SHORT_ID])
 

@@ -78,10 +78,11 @@ def criteria(step: DiagnosisStep) -> str:
 
 def question(step: DiagnosisStep, client: str) -> str:
     """Return what a diagnosis step asks of whom; `client` is the host where a step is taken that names none."""
-    if step.log or step.state:
-        asked = f"the log of {step.log}" if step.log else f"the state of {step.state}"
+    if step.run is None:
+        read = (("log", step.log), ("state", step.state), ("published ports", step.ports))
+        [asked] = (f"the {what} of {host}" for what, host in read if host)
     else:
-        asked = f"on {step.host or client}: {typed(step.run or '')}"
+        asked = f"on {step.host or client}: {typed(step.run)}"
     return asked + (f"   # {criteria(step)}" if step.judges else "")
 
 

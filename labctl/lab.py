@@ -48,6 +48,11 @@ class Lab:
         self._session = session
         self._journal = journal
 
+    @property
+    def hosts(self) -> dict[str, Pod]:
+        """The lab's own hosts: all but the machine itself."""
+        return {host: pod for host, pod in self.pods.items() if not pod.settings.on_the_machine}
+
     def pod(self, host: str) -> Pod:
         """Return the pod of a host; raises UnknownName."""
         if host not in self.pods:

@@ -31,7 +31,7 @@ from labctl.tries import tried
 from labctl.triggers import Triggers
 
 BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
-CONTROLS_EVERY = 0.5  # seconds between two observations that only see whether it stays broken
+CONTROLS_EVERY = 1.0  # seconds between two observations that only see whether it stays broken
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
 COMMAND = "run"  # the name of the client that is the scenario's own command
 
@@ -46,6 +46,7 @@ class Observer:
         self._journal = journal
         self._settings: dict[str, Any] = {name: getattr(scenario.client, name) for name in Settings.model_fields}
         self.broken_timeout = self._timeout  # while the fault is in place
+        self._took = 0.0  # seconds, the last observation
         self._chosen = chosen
         self._known: Mapping[str, Any] = {}
         if scenario.client.run is not None and chosen:
@@ -145,6 +146,7 @@ class Observer:
         with self._witnesses.watching() as seen:
             at = self._journal.now
             tries = self._tried()
+            self._took = self._journal.now - at
         self._seen, self._evidence = seen, None
         if self.phase is Phase.FAULTED:
             self.broken_timeout = self._timeout
@@ -166,12 +168,13 @@ class Observer:
 
     def _tried(self) -> tuple[Try, ...]:
         """Let every client try, and what triggers do meanwhile be done."""
+        if not self.triggers.any_late:
+            return self._tries()
         late = self.triggers.late(len(self._names()) or 1, self._timeout)
         pool = ThreadPoolExecutor(1, thread_name_prefix="trigger")
         try:
             triggered = pool.submit(late)
-            with self._journal.timed("trying to connect", WAITING):
-                tries = tuple(self._tries())
+            tries = self._tries()
             triggered.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
@@ -204,10 +207,16 @@ class Observer:
                 pause = min(2 * pause, BETWEEN)
 
     def observe_throughout(self, seconds: float) -> None:
-        """Observe again and again for at least `seconds`; stops where an observation is not as expected."""
+        """Observe for at least `seconds`, last at their end; stops where an observation is not as expected.
+
+        What was seen just now is not looked at once more before some time has passed; where a look takes long, it has.
+        """
         deadline = time.monotonic() + seconds
-        while self.observe().held and (left := deadline - time.monotonic()) > 0:
-            self._pause(min(CONTROLS_EVERY, left))
+        while (left := deadline - time.monotonic()) > 0:
+            if self._took < CONTROLS_EVERY:
+                self._pause(min(CONTROLS_EVERY, left))
+            if not self.observe().held:
+                return
 
     def _pause(self, seconds: float) -> None:
         with self._journal.timed("letting time pass", WAITING):
@@ -226,13 +235,14 @@ class Observer:
             and (not self._chosen or name in self._chosen)
         ]
 
-    def _tries(self) -> list[Try]:
-        if self.scenario.client.run is not None:
-            return [self._command()]
-        program = self.lab.pod(self.scenario.client.host).clients
-        if program is None:
-            raise LabError(f"{self.scenario.client.host!r} runs no clients.")
-        return tried(program, self._names(), self._settings, self.triggers.between)
+    def _tries(self) -> tuple[Try, ...]:
+        with self._journal.timed("trying to connect", WAITING):
+            if self.scenario.client.run is not None:
+                return (self._command(),)
+            program = self.lab.pod(self.scenario.client.host).clients
+            if program is None:
+                raise LabError(f"{self.scenario.client.host!r} runs no clients.")
+            return tuple(tried(program, self._names(), self._settings, self.triggers.between))
 
     def _command(self) -> Try:
         command = self.scenario.client.run or ""

@@ -106,9 +106,9 @@ def connections(
     own kernel said of it. `names` is Result.names. Raises ValueError where a file is no capture.
     """
     known = {ip_address(address).packed: host for address, host in owners(names).items()}
-    sent = _together(one for captured in captures for one in _seen(captured, since))
-    requests = [one._replace(reached=client) for one in sent if one.packet.kind == ARP_REQUEST]
-    found = []
+    blind = {address: host for address, host in known.items() if all(host != one.host for one in captures)}
+    sent = _together((one for captured in captures for one in _seen(captured, since)), blind)
+    requests, found = [one._replace(reached=client) for one in sent if one.packet.kind == ARP_REQUEST], []
     for attempt in _attempts(sent, {address for address, host in known.items() if host == client}):
         packets = sorted([*_in_vain(attempt, requests, sent), *attempt], key=lambda one: one.at)
         if packets[0].at < until * 1e9:
@@ -138,10 +138,10 @@ def _distance(connection: Connection, by: str, reached: str) -> int:
     return 0 if reached == by else 2 if reached in (connection.client, connection.server) else 1
 
 
-def _together(seen: Iterable[_Seen]) -> list[_Sent]:
+def _together(seen: Iterable[_Seen], blind: Mapping[bytes, str]) -> list[_Sent]:
     """Put together what the hosts saw of each packet, the k-th of equal ones everywhere, in order of time.
 
-    It reached the last host that it came to; where it came to none, the one that it left.
+    It reached the last host that it came to, or the one that it left; at one that is `blind` it counts as arrived.
     """
     times: Counter[tuple[Any, ...]] = Counter()
     copies: defaultdict[tuple[_Packet, int], list[_Seen]] = defaultdict(list)
@@ -151,7 +151,8 @@ def _together(seen: Iterable[_Seen]) -> list[_Sent]:
     sent = []
     for of_it in copies.values():
         last = max(of_it, key=lambda one: (not one.leaving, one.at))
-        sent.append(_Sent(min(one.at for one in of_it), last.packet, last.host))
+        to = last.packet.flow[::2][last.packet.kind not in ICMP_KINDS]
+        sent.append(_Sent(min(one.at for one in of_it), last.packet, blind.get(to, last.host)))
     return sorted(sent, key=lambda one: one.at)
 
 
@@ -270,8 +271,7 @@ def _datagram(protocol: int, raw: bytes) -> tuple[Any, int, bytes] | None:
         six = dpkt.ip6.IP6(raw[:40])
         return six, six.plen, raw[40:]
     if protocol == IP4 and raw[9] in (TCP_PROTOCOL, ICMP_PROTOCOL):
-        size = 4 * (raw[0] & 15)
-        four = dpkt.ip.IP(raw[:size])
+        four = dpkt.ip.IP(raw[: (size := 4 * (raw[0] & 15))])
         return None if four.offset else (four, four.len - size, raw[size:])
     return None
 

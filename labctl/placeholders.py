@@ -24,11 +24,16 @@ def address_of(host: str, network: str = "") -> str:
     return f"address.{host}.{network}" if network else f"address.{host}"
 
 
-def known(path: Path, hosts: Collection[str]) -> list[str]:
-    """Return the placeholders that may stand at a place of a scenario."""
+def loopback_of(host: str) -> str:
+    """Return the name of the placeholder for the loopback address that a lab has on the machine itself."""
+    return address_of(host, "loopback")
+
+
+def known(path: Path, hosts: Collection[str], machine: str | None = None) -> list[str]:
+    """Return the placeholders that may stand at a place of a scenario; `machine` is the host on the machine itself."""
     if path[0] in FIXED:
         return []
-    of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED]
+    of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED, *([loopback_of(machine)] if machine else [])]
     return [TARGET_URL, TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
 
 

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from labctl import sockets, specs
+from labctl import guard, sockets, specs
 from labctl.actions import DEVICE
 from labctl.attached import Attached
-from labctl.clients import plugin_files
-from labctl.engine.containers import ContainerSpec
-from labctl.errors import DeadlineExceeded, LabError, NotThere
+from labctl.errors import DeadlineExceeded, LabError
 from labctl.fields import Command
 from labctl.model import Exit, Listening, Ran
+from labctl.ports import Ports
 from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
@@ -70,13 +69,15 @@ class Pod:
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self.network = self.place.home
-        self._sandbox = self._containers.create(specs.sandbox(self.host, self.settings, values, self.place, tools))
+        self._sandbox = self._containers.create(specs.sandbox(self.host, self._current, values, self.place, tools))
         self._agent = self._attached.program(self._sandbox, "agent")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
             self._made = beside.submit(self._create, "service", self._current)
             self._containers.start(self._sandbox)
             early = beside.submit(self.begin_service) if and_service else None
             self._agent.ready(SANDBOX_STARTS)
+            if self.place.machine is not None:
+                self.demand("nft", guard.rules(self.place.machine.address, self.place.names.values()))
             if self.witness is not None:
                 self.witness.begin(self._agent)
             self.know(self.place.names)
@@ -122,8 +123,7 @@ class Pod:
         """Wait until the clients are loaded and warm; return their versions and the targets they understand."""
         if self.clients is None:
             raise LabError(f"{self.host!r} runs no clients.")
-        told: Mapping[str, Any] = self.clients.ready(seconds)["clients"]
-        return told
+        return dict(self.clients.ready(seconds)["clients"])
 
     def clients_broken(self) -> Mapping[str, str]:
         """Return why each client that cannot be used is left out, once the others are ready."""
@@ -145,10 +145,16 @@ class Pod:
         """Send a signal to the service's main process."""
         self._containers.kill(self.service, signal)
 
-    def recreate(self, *, environment: Mapping[str, str], command: Command | None) -> None:
-        """Make the service anew with these settings merged onto the stack's, never onto the last recreate's."""
-        self._current = self.settings.changed(environment, command)
-        self.begin_service()
+    def recreate(self, *, environment: Mapping[str, str], command: Command | None, ports: Ports | None = None) -> None:
+        """Make the service anew with these settings merged onto the stack's, never onto the last recreate's.
+
+        Ports are published when a network namespace is made, so other ones take a host that is made anew.
+        """
+        before, self._current = self._current, self.settings.changed(environment, command, ports)
+        if self._current.ports == before.ports:
+            self.begin_service()
+        else:
+            self.reboot(sysctls={})
 
     def execute(self, *, argv: list[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
         """Run a command in the service's container, as its user, whatever it exits with; None after `seconds`.
@@ -248,6 +254,10 @@ class Pod:
         """Return what the service printed since it was last made."""
         return self.outputs[-1].text if self.outputs else ""
 
+    def published(self) -> str:
+        """Return where the machine passes connections to the service on, as `docker port` has it."""
+        return "".join(f"{line}\n" for line in self._containers.published(self._sandbox))
+
     def state(self) -> str:
         """Return what the engine says of the state of the service's container, as JSON."""
         return json.dumps(self._containers.state(self.service))
@@ -284,15 +294,5 @@ class Pod:
 
     def _create(self, role: str, settings: Service) -> str:
         name = f"{self.place.name}-{role}-{next(self._numbers)}"
-        spec: ContainerSpec = specs.service(name, role, settings, self.place, self._sandbox, self._session.images)
-        try:
-            container = self._containers.create(spec)
-        except NotThere as error:
-            error.todo = f"If the image is missing: docker pull {spec.image}. labctl pulls none for a stack by itself."
-            raise
-        files = dict(self.place.files) if role == "service" else {}
-        if settings.runs_clients:
-            files |= plugin_files()
-        if files:
-            self._containers.put(container, files)
-        return container
+        spec = specs.service(name, role, settings, self.place, self._sandbox, self._session.images)
+        return self._session.make(spec, specs.files(role, settings, self.place))

@@ -72,9 +72,12 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     account = Account()
     dossier.begin(journal.folder, loaded)
     try:
+        _demand_here(loaded, session)
         where = (loaded.stack, scenario.name, scenario.client.host, session, journal)
         with deployed(*where, options.captures, options.clients, scenario.client.scheme) as lab:
             end = _in(lab, loaded, session, journal, options, account)
+    except Ended as skipped:
+        end = skipped
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:
             raise
@@ -198,11 +201,18 @@ def _attributed(ended: Ended, lab: Lab) -> Ended:
     return Ended(ended.verdict, ended.reason, "\n".join(part for part in (ended.advice, lab.last_words()) if part))
 
 
+def _demand_here(loaded: Loaded, session: Session) -> None:
+    """Skip a scenario with a client on the machine itself where the engine is on another: there is nobody of ours."""
+    if loaded.stack.machine is not None and not session.connection.local:
+        raise Ended(Verdict.SKIPPED, "its client is on the machine itself, and the engine runs on another")
+
+
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
-        host = loaded.stack.host_with(ABILITIES[ability].tools) or loaded.scenario.client.host
-        why = missing(ability, partial(lab.tool, host, seconds=TRIES), local=session.connection.local)
+        host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.hosts))
+        tool = partial(lab.tool, host, seconds=TRIES)
+        why = missing(ability, tool, local=session.connection.local, published=[*lab.values.values()])
         if why:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import pydantic
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from labctl import actions, checks, documents, placeholders, stack
+from labctl import actions, border, checks, documents, placeholders, stack
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.actions.client import Retry
@@ -48,6 +48,7 @@ CAUSES = {
     "wrong-target": "The client knocks at the wrong address or port.",
     "firewall": "A rule on the server, the client or a device in between stops the packets.",
     "listening-address": "The server runs, but listens on another address than the one the client uses.",
+    "published": "The container serves, and the machine does not pass its port on as the client needs it.",
     "backlog": "The server's queue of connections to be accepted is full.",
     "not-ready": "The service is starting, or its port is open before it can serve.",
     "name": "The name leads nowhere, or to somebody else.",
@@ -131,6 +132,7 @@ class DiagnosisStep(Written):
     run: Command | None = None
     log: Host | None = None
     state: Host | None = None  # of the service's container, as `docker inspect` has it
+    ports: Host | None = None  # of the service, as `docker port` lists where they are published
     host: Host | None = None
     place: Literal["service", "tools"] = Field(default="service", alias="with")
     shows: Pattern | None = None
@@ -141,11 +143,12 @@ class DiagnosisStep(Written):
 
     @pydantic.model_validator(mode="after")
     def _asks_something(self) -> Self:
-        if [self.run, self.log, self.state].count(None) != 2:  # noqa: PLR2004 - of three, one is written
-            raise ValueError("a diagnosis step has one of `run`, `log` and `state`")
+        if len([one for one in (self.run, self.log, self.state, self.ports) if one is not None]) != 1:
+            raise ValueError("a diagnosis step has one of `run`, `log`, `state` and `ports`")
         if self.run is None and (ignored := self.model_fields_set & {"host", "place", "exits"}):
             names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
-            raise ValueError(f"a {'log' if self.log else 'state'} is only read, so {names} would mean nothing here")
+            read = next(name for name in ("log", "state", "ports") if getattr(self, name) is not None)
+            raise ValueError(f"`{read}` is only read, so {names} would mean nothing here")
         if not self.judges and not self.context:
             raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:
@@ -222,7 +225,7 @@ class Loaded:
         Raises Mistakes where they do not fit its stack.
         """
         document = self.document.with_value({**self.document.value, **written})
-        mistakes = list(checks.placeholders_in(document, self.stack.services))
+        mistakes = [*checks.placeholders_in(document, self.stack), *border.crossed(document, self.stack)]
         if mistakes:
             raise Mistakes(mistakes)
         return dataclasses.replace(self, scenario=_parsed(document, self.stack), document=document, record=None)
@@ -250,10 +253,11 @@ def load(file: Path, *, recorded: bool = True) -> Loaded:
     except Mistakes as error:
         mistakes += error.mistakes
     hosts = {} if on is None else on.services
-    mistakes += checks.placeholders_in(document, hosts)
+    mistakes += checks.placeholders_in(document, on)
     if on is not None:
         mistakes += checks.target(document, on)
         mistakes += checks.dependencies(document, on)
+        mistakes += border.crossed(document, on)
     context = {} if on is None else {HOSTS: hosts, NETWORKS: on.networks}
     try:
         scenario = documents.parse(Scenario, document, tags=_TAGS, context=context)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from labctl import compose
 from labctl.fields import Command, Environment, Name, Sysctls, Written, address, one_of
 from labctl.places import OWN_IMAGE, images, with_agent
+from labctl.ports import Ports
 from labctl.readiness import Dependency, HealthCheck, by_name
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", re.ASCII)
@@ -69,6 +70,13 @@ def _user(name: str) -> str:
     if not re.fullmatch(r"\w[\w.-]{0,31}(:\w[\w.-]{0,31})?", name, re.ASCII):
         raise ValueError("is no user, such as 1000, nobody or 1000:1000")
     return name
+
+
+def _mode(mode: str) -> str:
+    """Take `host` alone, of which a stack sees that none but labctl's own clients has it."""
+    if mode != "host":
+        raise ValueError("is refused: every service gets a host of its own on the lab's network")
+    return mode
 
 
 def _inside(path: str) -> str:
@@ -157,6 +165,8 @@ class Service(Written):
     networks: Annotated[dict[Name, Attachment], BeforeValidator(by_name)] = Field(
         default_factory=lambda: {DEFAULT: Attachment()}
     )
+    network_mode: Annotated[str, AfterValidator(_mode)] | None = None
+    ports: Annotated[Ports, Few] = ()
     depends_on: Annotated[dict[Name, Dependency], BeforeValidator(by_name)] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
     configs: Annotated[dict[Name, Inside], Few, BeforeValidator(_configs)] = Field(default_factory=dict)
@@ -178,10 +188,19 @@ class Service(Written):
         """The image of the sandbox."""
         return self.beyond.tools or OWN_IMAGE
 
-    def changed(self, environment: Mapping[str, str], command: Command | None = None) -> Self:
+    @property
+    def on_the_machine(self) -> bool:
+        """Whether it runs on the machine itself: it has no host of its own."""
+        return self.network_mode is not None
+
+    def changed(
+        self, environment: Mapping[str, str], command: Command | None = None, ports: Ports | None = None
+    ) -> Self:
         """Return these settings with others merged onto them, as a recreate has it."""
-        changes: dict[str, Any] = {} if command is None else {"command": command}
-        return self.model_copy(update={**changes, "environment": {**self.environment, **environment}})
+        changes: dict[str, Any] = {"environment": {**self.environment, **environment}}
+        changes |= {} if command is None else {"command": command}
+        changes |= {} if ports is None else {"ports": ports}
+        return self.model_copy(update=changes)
 
     @property
     def runs_clients(self) -> bool:

@@ -13,7 +13,8 @@ from labctl import allowed, image
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
-from labctl.errors import EngineError, EngineUnavailable
+from labctl.engine.spec import ContainerSpec
+from labctl.errors import EngineError, EngineUnavailable, NotThere
 from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
 from labctl.progress import timed
@@ -40,6 +41,17 @@ class Session:
     def image(self) -> str:
         """The tag of the image that every sandbox runs."""
         return self.images[OWN_IMAGE]
+
+    def make(self, spec: ContainerSpec, files: Mapping[str, str]) -> str:
+        """Make a container with these files in it, by their paths; it does not run yet. Raises EngineError."""
+        try:
+            container = self.containers.create(spec)
+        except NotThere as error:
+            error.todo = f"If the image is missing: docker pull {spec.image}. labctl pulls none for a stack by itself."
+            raise
+        if files:
+            self.containers.put(container, files)
+        return container
 
     @property
     def labels(self) -> dict[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.clients import ONLY, WARM
-from labctl.engine.containers import ContainerSpec
+from labctl.clients import ONLY, REACH, WARM, plugin_files
+from labctl.engine.spec import ContainerSpec
 from labctl.fields import argv
 from labctl.places import OWN_IMAGE
 from labctl.service import Service
@@ -19,6 +19,7 @@ ROOTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVIC
 """What other people's images keep of Docker's capabilities, where they run as root: enough to prepare their files, to
 become another user and to take a port below 1024. Not KILL, NET_RAW, MKNOD, SETPCAP and the rest: capabilities(7)."""
 CLIENTS_ROLE = "clients"
+MACHINE = "host"  # the engine's name for the machine's own network
 CLIENTS = Service(image=OWN_IMAGE, command=["clients"])
 """labctl's own clients, beside a service that is somebody's program."""
 
@@ -29,6 +30,26 @@ class Foothold:
 
     network: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a lab finds the machine itself: by its address on the lab's network, and one of its loopback addresses.
+
+    Both are the lab's alone, so that no two labs meet, and a lab meets nothing that listens on 127.0.0.1.
+    """
+
+    address: str
+
+    @property
+    def loopback(self) -> str:
+        """Another address of the loopback device (RFC 1122, 3.2.1.3), which ends as the other does."""
+        return f"127.{self.address.partition('.')[2]}"
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Both."""
+        return self.loopback, self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,7 @@ class Place:
     volumes: Mapping[str, str]  # the stack's names for them, and the engine's
     clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
     warm: str = "http"  # the scheme of the targets that they are made ready for
+    machine: Machine | None = None  # the machine itself, where it is on the networks, too
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:
@@ -62,7 +84,32 @@ def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Pla
         aliases=place.aliases,
         capabilities=CAPABILITIES,
         sysctls=sysctls,
+        ports=_published(settings, place),
         extra_hosts=settings.extra_hosts,
+        writes=True,
+    )
+
+
+def _published(settings: Service, place: Place) -> dict[int, list[tuple[str, int]]]:
+    """Return where the machine passes connections to each of a service's ports on."""
+    there: dict[int, list[tuple[str, int]]] = {}
+    on = () if place.machine is None else place.machine.addresses
+    for port in settings.ports:
+        addresses = on[:1] if port.host_ip else on
+        there.setdefault(port.target, []).extend((address, port.published) for address in addresses)
+    return there
+
+
+def on_the_machine(name: str, settings: Service, place: Place, image: str) -> ContainerSpec:
+    """Return labctl's own clients on the machine itself: in its network, and otherwise in namespaces of their own."""
+    reach = place.machine.addresses if place.machine is not None else ()
+    return ContainerSpec(
+        name=name,
+        image=image,
+        command=argv(settings.command or []),
+        labels={**place.labels, ROLE: "service"},
+        environment={**_clients(place), REACH: ",".join(reach)},
+        network=MACHINE,
         writes=True,
     )
 
@@ -93,6 +140,12 @@ def service(
         healthcheck=_health(settings),
         writes=settings.runs_clients,
     )
+
+
+def files(role: str, settings: Service, place: Place) -> dict[str, str]:
+    """Return what is put into a service's container: text, by path."""
+    own = dict(place.files) if role == "service" else {}
+    return own | plugin_files() if settings.runs_clients else own
 
 
 def _clients(place: Place) -> dict[str, str]:

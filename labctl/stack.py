@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -17,19 +17,21 @@ from labctl.catalogue import is_stack
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
 from labctl.fields import Name, Written
-from labctl.places import images, installed, leads_out
+from labctl.places import OWN_IMAGE, images, installed, leads_out
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
 
 MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
+ON_THE_MACHINE = {"image", "command", "network_mode", "depends_on"}  # the keys of a service there
+ONLY_CLIENTS = f"image: {OWN_IMAGE}, command: [clients], network_mode: host"
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 
 
 class Network(Written):
-    """A link between hosts; always internal."""
+    """A link between hosts; internal, unless the machine itself is on it."""
 
-    internal: Literal[True] = True
+    internal: bool = True
 
 
 class Config(Written):
@@ -70,6 +72,15 @@ class Stack(Written):
     def network_names(self) -> list[str]:
         """The networks that there are: those that hosts begin on come first."""
         return list(dict.fromkeys((*(one.network for one in self.services.values()), *self.networks)))
+
+    @property
+    def machine(self) -> str | None:
+        """The service on the machine itself, or None."""
+        return next((host for host, one in self.services.items() if one.on_the_machine), None)
+
+    def is_open(self, host: str) -> bool:
+        """Tell whether a host begins on a network that the machine itself is on."""
+        return not self.networks.get(self.services[host].network, Network()).internal
 
     def names(self) -> dict[str, str]:
         """Return every name that a host is known by, and the host: its own, and its aliases."""
@@ -197,6 +208,7 @@ def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:
         stack.hosts_in_order()
     except ValueError as error:
         yield document.mistake(("services",), f"{error}.")
+    yield from _confines(stack, document)
     known = dict.fromkeys(stack.services, "the name of a host")
     for name, service in stack.services.items():
         for alias in (alias for attachment in service.networks.values() for alias in attachment.aliases):
@@ -208,6 +220,31 @@ def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:
             if not _leads(stack, name, to):
                 wrong = f"the route from {name!r} to {to!r} leads nowhere: it goes round in a circle."
                 yield document.mistake(("services", name, "x-labctl", "routes", to), wrong)
+
+
+def _confines(stack: Stack, document: Document) -> Iterator[Mistake]:
+    """Yield what would let more than labctl's own clients onto the machine, or more of the machine into a lab."""
+    there = [name for name, service in stack.services.items() if service.on_the_machine]
+    for name in there:
+        own = stack.services[name].runs_clients and stack.services[name].image == OWN_IMAGE
+        if not own or stack.services[name].model_fields_set - ON_THE_MACHINE:
+            wrong = "only labctl's own clients may be on the machine itself, and they take no settings there."
+            yield document.mistake(("services", name, "network_mode"), wrong, ONLY_CLIENTS)
+    if len(there) > 1:
+        yield document.mistake(
+            ("services", there[1], "network_mode"), "there is one machine, and it has clients already."
+        )
+    for name, network in stack.networks.items():
+        if not network.internal and not there:
+            wrong = "lab networks are internal, except where a client is on the machine itself (`network_mode: host`)."
+            yield document.mistake(("networks", name, "internal"), wrong)
+    if there and ([*stack.networks.values()] != [Network(internal=False)] or stack.network_names != [*stack.networks]):
+        wrong = "where a client is on the machine itself there is one network, and it is not internal."
+        yield document.mistake(("networks",), wrong, "networks: {default: {internal: false}}")
+    for name, service in stack.services.items():
+        if service.ports and not stack.is_open(name):
+            wrong = "ports are published to a client on the machine itself (`network_mode: host`), and there is none."
+            yield document.mistake(("services", name, "ports"), wrong)
 
 
 def _leads(stack: Stack, host: str, to: str) -> bool:

@@ -38,6 +38,11 @@ class Triggers:
             if action.between:
                 self._apply(action)
 
+    @property
+    def any_late(self) -> bool:
+        """Whether anything is done while the clients try."""
+        return any(action.late for action in self._actions)
+
     def late(self, tries: int, timeout: float) -> Callable[[], None]:
         """Return what to do while so many tries are made: the late ones, each in its turn.
 

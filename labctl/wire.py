@@ -6,9 +6,10 @@ import itertools
 import json
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NotYet
+from functools import partial
 from typing import Any
 
 from labctl.engine.stream import STDERR, Stream
@@ -44,6 +45,13 @@ class Program:
 
         Raises AgentRefused, DeadlineExceeded or AgentLost.
         """
+        return self.asked(do, **arguments)(seconds)
+
+    def asked(self, do: str, **arguments: Any) -> Callable[[float], Any]:
+        """Send one request; return what waits so many seconds for its answer and returns that, or raises as `ask`.
+
+        Raises AgentLost.
+        """
         number = next(self._numbers)
         answer: Future[Any] = Future()
         with self._lock:
@@ -55,7 +63,7 @@ class Program:
             self._stream.send(line)
         except OSError as error:
             self._lose(f"its stream was cut ({error})")
-        return self._await(answer, do, seconds)
+        return partial(self._await, answer, do)
 
     def close(self) -> None:
         """End its input; an agent ends with it, and everything in its PID namespace."""

@@ -6,8 +6,9 @@ What is captured is on disk, as a pcap file, before anybody reads it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,15 @@ class Witness:
 
         The last look ends the capture. Raises AgentLost and the like.
         """
-        told = agent.ask("look", ANSWERS, question=sockets.question() if at_sockets else None, last=last)
+        return self.looking(agent, at_sockets=at_sockets, last=last)()
+
+    def looking(self, agent: Program, *, at_sockets: bool = False, last: bool = False) -> Callable[[], Glance]:
+        """Begin to look; return what waits for what is seen, see `look`."""
+        asked = agent.asked("look", question=sockets.question() if at_sockets else None, last=last)
+        return partial(self._seen, asked)
+
+    def _seen(self, asked: Callable[[float], Any]) -> Glance:
+        told = asked(ANSWERS)
         if told["captured"] is not None:
             self._take(told["captured"])
         return Glance(told["at"], told["ran"], counters.read(told["counters"]), told["sockets"])

@@ -82,6 +82,24 @@ def override(name: str, line: str, says: str) -> Attack:
     return scenario(name, "explain", f"override: {{services: {{server: {{{line}}}}}}}\nexplain", says)
 
 
+OPEN_STACK = """\
+services:
+  client: {image: labctl, command: [clients], network_mode: host}
+  server: {image: labctl, command: [serve], ports: ["19880:8080"]}
+networks: {default: {internal: false}}
+"""
+OPEN_SCENARIO = SCENARIO.replace("http://server:8080/", "http://${address.client.loopback}:19880/").replace(
+    "{run: ss -ltn, host: server, with: tools, lacks: ':8080'}", "{ports: server, lacks: x}"
+)
+
+
+def beside(name: str, before: str, after: str, says: str) -> Attack:
+    """Return an attack that is a change of a scenario whose client is on the machine itself, or of its stack."""
+    files = {"attack.yaml": OPEN_SCENARIO, "stack.yaml": OPEN_STACK}
+    [file] = (file for file, text in files.items() if text.count(before) == 1)
+    return Attack(name, says, file, after, {**files, file: files[file].replace(before, after)})
+
+
 REFUSED = "is refused in a stack."
 INSIDE = "is no path inside a container"
 OTHER_TAG = "has no meaning here. Plain values only."
@@ -91,7 +109,7 @@ LAUGHS = "".join(f"  {b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip(
 
 RIGHTS = [
     service("privileged", "privileged: true", REFUSED),
-    service("network of the machine", "network_mode: host", REFUSED),
+    service("network of the machine", "network_mode: host", "only labctl's own clients may be on the machine itself"),
     service("processes of the machine", "pid: host", REFUSED),
     service("memory of the machine", "ipc: host", REFUSED),
     service("name of the machine", "uts: host", REFUSED),
@@ -107,7 +125,7 @@ RIGHTS = [
     service("another log driver", "logging: {driver: syslog, options: {syslog-address: 'tcp://192.0.2.1:514'}}", REFUSED),
     service("the engine's socket", "use_api_socket: true", REFUSED),
     service("groups", "group_add: [docker]", REFUSED),
-    service("published ports", "ports: ['0.0.0.0:22:22']", REFUSED),
+    service("published ports", "ports: ['0.0.0.0:22:22']", "is no published port"),
     service("a program of the machine", "provider: {type: model}", REFUSED),
     service("comes back for ever", "restart: always", REFUSED),
     service("labels by which labctl finds its own", "labels: {labctl.session: other}", REFUSED),
@@ -138,7 +156,7 @@ FILES = [
     top("a volume's name", "volumes: {../../x: {}}", "is no name"),
     top("a network of others", "networks: {default: {external: true}}", REFUSED),
     top("a network of the machine", "networks: {default: {driver: host}}", REFUSED),
-    top("a network with a way out", "networks: {default: {internal: false}}", "input should be True"),
+    top("a network with a way out", "networks: {default: {internal: false}}", "lab networks are internal, except"),
     top("a config of the machine", "configs: {x: {file: /etc/shadow}}", REFUSED),
     top("a config of the environment", "configs: {x: {environment: AWS_SECRET_ACCESS_KEY}}", REFUSED),
     top("secrets of the machine", "secrets: {x: {file: /etc/shadow}}", REFUSED),
@@ -148,6 +166,37 @@ FILES = [
     scenario("a stack above", "./stack.yaml", "../../../../../../etc/shadow", "leads out of the scenario's folder"),
     scenario("a stack with a long name", "./stack.yaml", "./" + "a" * 300, "there is no stack file called"),
     scenario("a scenario's name", "name: attack", "name: ../../attack", "is no name"),
+]  # fmt: skip
+TARGET, STEP, LOOK = "http://${address.client.loopback}:19880/", "- stop: server", "{ports: server, lacks: x}"
+OWN_TARGETS, NO_TOOLS = "reaches what its own lab publishes", "this would run with a host's tools."
+BESIDE = [
+    beside("another port of the machine", TARGET, "http://${address.client.loopback}:22/", OWN_TARGETS),
+    beside("another address of the machine", TARGET, "http://127.0.0.1:19880/", OWN_TARGETS),
+    beside("an address beyond", TARGET, "http://192.0.2.1:19880/", OWN_TARGETS),
+    beside("a name beyond", TARGET, "http://server:19880/", OWN_TARGETS),
+    beside("another target later", STEP, '- client: {target: "tcp://127.0.0.1:22"}', OWN_TARGETS),
+    beside("a proxy", STEP, "- client: {environment: {http_proxy: 'http://127.0.0.1:3128'}}", "take no variables"),
+    beside("a proxy from the start", "host: client, target", "host: client, environment: {A: b}, target", "no variables"),
+    beside("a command on the machine", STEP, "- {run: id, host: client}", "nothing is done on the machine itself"),
+    beside("root on the machine", STEP, "- {run: id, host: client, with: tools}", "nothing is done on the machine"),
+    beside("a rule of the machine", STEP, "- {iptables: client, rule: 'INPUT -j DROP'}", "nothing is done on the machine"),
+    beside("a trap for the machine", "explain:", "traps: [{remedy: x, do: [{kill: client}], harm: y}]\nexplain:", "nothing is done"),
+    beside("connections held by the machine", STEP, "- {hold: 9, host: client, target: 'tcp://server:1'}", "nothing is done"),
+    beside("a way by the machine", STEP, "- {route: client, add: 192.0.2.0/24}", "nothing is done on the machine"),
+    beside("root beside the machine", STEP, "- {run: nft flush ruleset, host: server, with: tools}", NO_TOOLS),
+    beside("root who waits", STEP, "- {stop: server, until: {run: nft flush ruleset}}", NO_TOOLS),
+    beside("root who looks", LOOK, "{run: ss -ltn, host: server, with: tools, lacks: ':8080'}", NO_TOOLS),
+    beside("a look around the machine", LOOK, "{run: ss -ltn, lacks: ':8080'}", "no command runs on the machine itself"),
+    beside("a command in the client's place", f'target: "{TARGET}"', "run: ss -ltn", "no command runs on the machine"),
+    beside("a port that the machine serves", "19880:8080", "22:8080", "greater than or equal to 19800"),
+    beside("every address of the machine", "19880:8080", "0.0.0.0:19880:8080", "is no published port"),
+    beside("an option of the engine's", "19880:8080", "19880:8080/sctp", "is no published port"),
+    beside("somebody else's program", "image: labctl, command: [clients]", "image: x, command: [clients]", "only labctl's own"),
+    beside("another program of ours", "command: [clients]", "command: [serve]", "only labctl's own clients"),
+    beside("settings on the machine", "command: [clients]", "command: [clients], environment: {LD_PRELOAD: x}", "only labctl's own"),
+    beside("another mode", "network_mode: host", "network_mode: 'container:x'", "is refused: every service gets a host"),
+    beside("two on the machine", "networks: {default:", "  other: {image: labctl, command: [clients], network_mode: host}\nnetworks: {default:", "there is one machine"),
+    beside("two networks", "networks: {default:", "networks: {other: {internal: true}, default:", "there is one network"),
 ]  # fmt: skip
 SURROUNDINGS = [
     service("a variable of the machine", "environment: {A: '${HOME}'}", "takes nothing from its surroundings"),

@@ -32,6 +32,11 @@ def serve():
         threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
 """
 """Defines `serve`, which answers HTTP as it should, for programs that do something else besides."""
+MACHINE: dict[str, Any] = {
+    "services": {"machine": {"image": "labctl", "command": ["clients"], "network_mode": "host"}},
+    "networks": {"default": {"internal": False}},
+}
+"""What makes the machine itself a part of a lab."""
 NO_ROOM = {"diagnose": [], "recover": {"within": "300ms"}}
 
 yaml = YAML(typ="safe", pure=True)
@@ -45,16 +50,20 @@ def written(
     *,
     service: Mapping[str, Any] | None = None,
     services: Mapping[str, Any] | None = None,
+    networks: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Path:
     """Write a scenario, and a stack whose server runs a program of Python; return the scenario's file.
 
-    `service` changes how the server runs, `services` adds others, all else changes the scenario.
+    `service` changes how the server runs, `services` and `networks` add others, all else changes the scenario.
     """
     command = ["python3", "-u", "-c", program] if isinstance(program, str) else list(program)
     server = {"image": "labctl", "command": [word.replace("$", "$$") for word in command], **(service or {})}
     client = {"image": "labctl", "command": ["clients"]}
-    stack = {"services": {"server": server, "client": client, **(services or {})}}
+    stack = {
+        "services": {"server": server, "client": client, **(services or {})},
+        "networks": {"default": {}, **(networks or {})},
+    }
     claim = {
         "name": name,
         "title": "The server has been taken over",
@@ -79,12 +88,12 @@ def loaded(folder: Path, name: str, program: str | Sequence[str], **changes: Any
 
 
 @contextmanager
-def standing(of: Loaded, session: Session, options: Options) -> Iterator[Lab]:
-    """Bring the stack of a scenario up, with one client, for as long as the block lasts."""
+def standing(of: Loaded, session: Session, options: Options, *, clients: Sequence[str] = ("socket",)) -> Iterator[Lab]:
+    """Bring the stack of a scenario up, with some clients, for as long as the block lasts; with all where none is named."""
     name = of.scenario.name
     journal = Journal(new_folder(options.runs, name, since=session.began))
     try:
-        with deployed(of.stack, "tests", of.scenario.client.host, session, journal, clients=("socket",)) as lab:
+        with deployed(of.stack, "tests", of.scenario.client.host, session, journal, clients=clients) as lab:
             yield lab
     finally:
         journal.conclude(Result("tests", name, "", "", Verdict.SKIPPED, "", "", journal.now, ()))

@@ -10,6 +10,7 @@ import pydantic
 
 from labctl.actions import Action, Call, Proof, Step
 from labctl.fields import Command, Duration, Environment, Host, one_of, typed
+from labctl.ports import Ports
 
 SIGNALS = [sign.name for sign in signal.Signals]
 
@@ -62,14 +63,19 @@ class Restart(Action, key="restart"):
 
 
 class Recreate(Action, key="recreate"):
-    """Make a service anew at the same address. What is written here is merged onto the stack's values."""
+    """Make a service anew at the same address. What is written here is merged onto the stack's values.
+
+    Other `ports`, or none (`[]`), are published anew, for which its host is made anew as by `reboot`.
+    """
 
     recreate: Host
     environment: Environment = pydantic.Field(default_factory=dict)
     command: Command | None = None
+    ports: Ports | None = None
 
     def steps(self) -> Sequence[Step]:
-        return [Call("recreate", self.recreate, {"environment": self.environment, "command": self.command})]
+        settings = {"environment": self.environment, "command": self.command}
+        return [Call("recreate", self.recreate, settings if self.ports is None else {**settings, "ports": self.ports})]
 
     def proofs(self) -> Sequence[Proof]:
         if self.until is not None and self.until.exits is not None:  # it is to end, and may have done so already
@@ -80,6 +86,8 @@ class Recreate(Action, key="recreate"):
         settings = [f"{key}={value}" for key, value in self.environment.items()]
         if self.command is not None:
             settings.append(f"command: {typed(self.command)}")
+        if self.ports is not None:
+            settings.append(f"ports: {', '.join(map(str, self.ports)) or 'none'}")
         shown = f"   # with {', '.join(settings)}" if settings else ""
         return f"docker compose up -d --force-recreate {self.recreate}{shown}"
 

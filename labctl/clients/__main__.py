@@ -5,8 +5,8 @@ a second of processor time, so it is done once, while the other containers of th
 same reason this module and those that it needs do without dataclasses, which take 7 ms to load.
 
 Where LABCTL_CLIENTS is set, only the clients that it names are loaded, with commas between them; LABCTL_WARM is the
-scheme of the targets that they are made ready for. The first line names the clients, and those that are broken. With
-`--list` it is the only one.
+scheme of the targets that they are made ready for, and LABCTL_REACH lists the only addresses that they reach. The first
+line names the clients, and those that are broken. With `--list` it is the only one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from typing import Any
 
 from labctl.agent.children import Children
 from labctl.agent.lines import Lines
-from labctl.clients import ONLY, WARM
+from labctl.clients import ONLY, REACH, WARM
 from labctl.clients._batch import Batch, write_all
+from labctl.clients._confined import confine
 from labctl.clients._loading import Client, load
 
 WAITS = 60.0  # seconds that clients may wait for somebody to say that they go on
@@ -65,6 +66,8 @@ class Zygote:
         self.lines = Lines()
         only = os.environ.get(ONLY)
         self.clients, self.broken = load(None if only is None else only.split(","), os.environ.get(WARM, "http"))
+        if REACH in os.environ:
+            confine(os.environ[REACH].split(","))
         self.children: dict[int, Child] = {}
         self.holders: list[int] = []
         self.selector = selectors.DefaultSelector()

@@ -8,54 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from socket import SHUT_RDWR
 from typing import Any
 
 import tenacity
 
 from labctl.engine.connection import Connection
+from labctl.engine.spec import ContainerSpec, config
 from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
 
-PIDS_LIMIT = 512  # processes and threads in one container
-MEMORY_LIMIT = 512 << 20  # bytes, where the stack sets none
 MOST_OUTPUT = 1 << 18  # bytes kept of each stream of a program that is run in a service's container
 ENGINE_28 = (1, 48)  # its API: the first with gateway_mode_ipv4=isolated, and with an interface's sysctls set apart
-OF_INTERFACES = "com.docker.network.endpoint.sysctls"
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """A container to be made, with no capability but those that are named.
-
-    `joins` names the container whose network and PID namespaces it shares; one that is `apart` shares its network only.
-    """
-
-    name: str
-    image: str
-    command: Sequence[str] | None
-    labels: Mapping[str, str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    entrypoint: Sequence[str] | None = None
-    user: str | None = None
-    hostname: str | None = None
-    network: str | None = None
-    address: str | None = None
-    aliases: Sequence[str] = ()
-    joins: str | None = None
-    apart: bool = False
-    capabilities: Sequence[str] = ()
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    memory: int | None = None
-    extra_hosts: Mapping[str, str] = field(default_factory=dict)
-    tmpfs: Sequence[str] = ()
-    volumes: Mapping[str, str] = field(default_factory=dict)  # volume name to path inside
-    healthcheck: Mapping[str, Any] | None = None  # as the Engine API has it, times in nanoseconds
-    writes: bool = False  # whether its standard input stays ours
 
 
 class Containers:
@@ -65,9 +31,14 @@ class Containers:
         self._api: Any = connection.api  # its stubs know neither all options nor the untyped calls
         self._is_28 = tuple(map(int, connection.versions["api"].split("."))) >= ENGINE_28
 
-    def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
-        """Make an internal network that the machine itself is not on. Raises Taken where the subnet is in use."""
-        if self._is_28:
+    def create_network(self, name: str, subnet: str, labels: Mapping[str, str], *, internal: bool = True) -> str:
+        """Make an internal network that the machine itself is not on, or one that it is on.
+
+        Raises Taken where the subnet is in use.
+        """
+        if not internal:
+            options = {"com.docker.network.bridge.enable_ip_masquerade": "false"}  # no way on from the machine
+        elif self._is_28:
             options = {"com.docker.network.bridge.gateway_mode_ipv4": "isolated"}
         else:
             options = {"com.docker.network.bridge.inhibit_ipv4": "true"}
@@ -75,7 +46,7 @@ class Containers:
             made = self._api.create_network(
                 name,
                 driver="bridge",
-                internal=True,
+                internal=internal,
                 labels=dict(labels),
                 options=options,
                 ipam={"Driver": "default", "Config": [{"Subnet": subnet}], "Options": None},
@@ -113,49 +84,9 @@ class Containers:
 
     def create(self, spec: ContainerSpec) -> str:
         """Make a container; it does not run yet."""
-        api = self._api
-        sysctls, of_interface = set_apart(spec.sysctls) if self._is_28 else (dict(spec.sysctls), "")
-        shared = f"container:{spec.joins}" if spec.joins else None
-        host = api.create_host_config(
-            network_mode=shared or spec.network or "none",
-            pid_mode=None if spec.apart else shared,
-            cap_drop=["ALL"],
-            cap_add=list(spec.capabilities) or None,
-            security_opt=["no-new-privileges"],
-            pids_limit=PIDS_LIMIT,
-            mem_limit=spec.memory or MEMORY_LIMIT,
-            sysctls=sysctls or None,
-            ulimits=[{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in spec.ulimits.items()] or None,
-            extra_hosts=dict(spec.extra_hosts) or None,
-            tmpfs=list(spec.tmpfs) or None,
-            binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()] or None,
-            dns=["127.0.0.1"] if spec.network else None,
-            log_config={"Type": "none"},  # what it prints comes by the attached stream; a file of it may fill a disk
-        )
-        networking = None
-        if spec.network:
-            options = {OF_INTERFACES: of_interface} if of_interface else None
-            endpoint = api.create_endpoint_config(
-                ipv4_address=spec.address, aliases=list(spec.aliases), driver_opt=options
-            )
-            networking = api.create_networking_config({spec.network: endpoint})
-        config = api.create_container_config(
-            spec.image,
-            list(spec.command) if spec.command is not None else None,
-            entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
-            environment=dict(spec.environment),
-            labels=dict(spec.labels),
-            user=spec.user,
-            hostname=None if shared else spec.hostname,
-            stdin_open=spec.writes,
-            healthcheck=dict(spec.healthcheck) if spec.healthcheck else None,
-            host_config=host,
-            networking_config=networking,
-        )
-        # docker-py leaves StdinOnce out; without it our death would not end the agent's input
-        config.update(StdinOnce=spec.writes, AttachStdin=spec.writes, AttachStdout=True, AttachStderr=True)
         with translated(f"make the container {spec.name}"):
-            return str(api.create_container_from_config(config, spec.name)["Id"])
+            made = self._api.create_container_from_config(config(self._api, spec, is_28=self._is_28), spec.name)
+            return str(made["Id"])
 
     def start(self, container: str) -> None:
         """Start a container that was made or has ended."""
@@ -272,6 +203,15 @@ class Containers:
         """Return everything that the engine says of the container's state, as `docker inspect` has it."""
         return dict(self._inspect(container)["State"])
 
+    def published(self, container: str) -> list[str]:
+        """Return where its ports are published, as `docker port` lists them: `80/tcp -> 127.0.0.1:8080`."""
+        ports = self._inspect(container)["NetworkSettings"]["Ports"] or {}
+        return [
+            f"{port} -> {there['HostIp']}:{there['HostPort']}"
+            for port in sorted(ports)
+            for there in sorted(ports[port] or (), key=lambda one: (one["HostIp"], one["HostPort"]))
+        ]
+
     def _inspect(self, container: str) -> Mapping[str, Any]:
         with translated("look at a container"):
             seen: Mapping[str, Any] = self._api.inspect_container(container)
@@ -288,13 +228,3 @@ class Containers:
         with translated("list networks"):
             found: list[Mapping[str, Any]] = self._api.networks(filters={"label": [label]})
         return found
-
-
-def set_apart(sysctls: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Return a container's own sysctls, and those of its interface eth0 as engines from 28 on take them.
-
-    They are refused among the container's, since it is only called eth0 by chance (github.com/moby/moby, 48746).
-    """
-    own = {name: value for name, value in sysctls.items() if ".eth0." not in name}
-    others = (f"{name.replace('.eth0.', '.IFNAME.')}={sysctls[name]}" for name in sysctls if name not in own)
-    return own, ",".join(others)

@@ -10,7 +10,8 @@ from hostile import ANSWERS, IDLE, loaded, standing, told
 from labs import inspect, sandbox_of
 from variants import python
 
-from labctl.engine.containers import MEMORY_LIMIT, MOST_OUTPUT, PIDS_LIMIT
+from labctl.engine.containers import MOST_OUTPUT
+from labctl.engine.spec import MEMORY_LIMIT, PIDS_LIMIT
 from labctl.engine.stream import MOST_LOG
 from labctl.model import Verdict
 from labctl.run import Options, run

@@ -17,7 +17,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from hostile import ANSWERS, loaded, standing, told
+from hostile import ANSWERS, MACHINE, loaded, standing, told
 from labs import inspect, sandbox_of
 
 from labctl.engine.connection import DEFAULT_SOCKET
@@ -121,11 +121,15 @@ def listeners(session: Session) -> Iterator[Listeners]:
         yield Listeners(undo)
 
 
-@pytest.fixture(scope="module", params=["1000", "0"])
+USER, ROOT = {"service": {"user": "1000"}}, {"service": {"user": "0"}}
+BESIDE = {"service": {"user": "0", "ports": ["19890:8080"]}, **MACHINE}  # the machine itself is on its network
+
+
+@pytest.fixture(scope="module", params=[USER, ROOT, BESIDE], ids=["user", "root", "beside-the-machine"])
 def lab(
     request: pytest.FixtureRequest, session: Session, options: Options, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
-    of = loaded(tmp_path_factory.mktemp("reach"), f"reach-{request.param}", SERVES, service={"user": request.param})
+    of = loaded(tmp_path_factory.mktemp("reach"), "reach", SERVES, **request.param)
     with standing(of, session, options) as up:
         yield up
 

@@ -122,6 +122,24 @@ def test_it_outlives_the_process_that_started_it(inside: Inside) -> None:
     """)
 
 
+def test_a_containerd_that_takes_longer_than_dockerd_waits_is_started_once_more(inside: Inside) -> None:
+    """As after a kill: it cleans up first, which may take it longer than the 15 s that dockerd waits."""
+    inside("""
+        import shutil
+        found, kept = shutil.which("containerd"), private.folder.parent / "kept"
+        kept.mkdir()
+        shutil.copy(found, kept / "containerd")
+        slow = kept / "slow"
+        slow.write_text(f"#!/bin/sh\\n[ -e {kept}/once ] || {{ touch {kept}/once; sleep 30; }}\\nexec {kept}/containerd \\"$@\\"\\n")
+        slow.chmod(0o755)
+        subprocess.run(["mount", "--bind", slow, found], check=True)
+        assert start().source == "labctl's own engine"
+        assert any("once more" in line for line in said), said
+        assert stop()
+        assert [name for name in programs() if name != "sleep"] == []
+    """)
+
+
 def test_two_starts_at_once_start_one(inside: Inside) -> None:
     inside("""
         code = "from labctl import dockerd; dockerd.start(progress=print, confirm=lambda question: False)"

@@ -20,7 +20,7 @@ from labs import sandbox_of
 
 from labctl import actions, packets, scenario
 from labctl.deploy import deployed
-from labctl.engine.containers import ContainerSpec
+from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
 from labctl.evidence import Witnesses
 from labctl.journal import Journal, new_folder

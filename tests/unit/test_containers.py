@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.engine.containers import set_apart
+from labctl.engine.spec import set_apart
 
 
 def test_the_sysctls_of_an_interface_are_set_apart_for_engines_that_want_it() -> None:

@@ -102,7 +102,7 @@ MISTAKES = [
     ("${client.target.port}", "${client.port}", "sound.yaml:24:10: ", "${client.port} is not known here."),
     ("    shows: LISTEN\n", "", "sound.yaml:24:5: ", "nothing judges this step"),
     ("    shows: LISTEN\n", "    shows: LISTEN\n    context: true\n", "sound.yaml:24:5: ", "is shown, not judged"),
-    ("    shows: LISTEN\n", "    shows: LISTEN\n    log: server\n", "sound.yaml:24:5: ", "one of `run`, `log` and `state`"),
+    ("    shows: LISTEN\n", "    shows: LISTEN\n    log: server\n", "sound.yaml:24:5: ", "one of `run`, `log`, `state` and `ports`"),
     ("    shows: LISTEN\n", "    shows: '('\n", "sound.yaml:27:12: ", "no pattern that RE2 understands"),
     ("    with: tools\n", "    place: tools\n", "sound.yaml:26:5: ", "unknown key 'place'."),
     ("  stage: connect\n", "  packets: [{from: client, kind: SYN}, {from: client, kind: SYN}]\n", "sound.yaml:20:12: ", "the SYN by client stands here twice"),
@@ -140,7 +140,7 @@ MISTAKES = [
     ('"127.0.0.1:8080"', "'localhost:8080'", "sound.yaml:16:22: ", "is no address and port"),
     ('"127.0.0.1:8080"', "'127.0.0.1:80800'", "sound.yaml:16:22: ", "is no address and port"),
     ('{listens: "127.0.0.1:8080"}', "{within: 5s}", "sound.yaml:16:12: ", "`until` says what to wait for"),
-    ("  - run: ss -ltn 'sport = :${client.target.port}'\n    host: server\n    with: tools\n", "  - log: server\n    with: tools\n", "sound.yaml:24:5: ", "a log is only read, so `with` would mean nothing here"),
+    ("  - run: ss -ltn 'sport = :${client.target.port}'\n    host: server\n    with: tools\n", "  - log: server\n    with: tools\n", "sound.yaml:24:5: ", "`log` is only read, so `with` would mean nothing here"),
     ('  - run: "true"\n', "  - run: ''\n", "sound.yaml:10:10: ", "there is no command here"),
     ('  - run: "true"\n', "  - run: 5\n", "sound.yaml:10:10: ", "a command is a line for the shell, or a list of its words"),
     ("  - recreate: server\nrequires", "  - recreate: server\n    stop: server\nrequires", "sound.yaml:29:5: ", "there are 2 actions in one step: recreate, stop"),
@@ -183,7 +183,7 @@ def test_all_mistakes_of_a_scenario_are_told_at_once(tmp_path: Path) -> None:
 def test_mistakes_in_the_stack_and_in_the_scenario_are_told_together(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("services:\n  server: {image: x, ports: [80]}\n  client: {image: x}\n")
     told = mistakes(tmp_path, SOUND.replace("stack: pair", "stack: ./mine.yaml").replace("timeout: 2s", "timeout: 2"))
-    assert [one.split(": ")[0] for one in told] == ["mine.yaml:2:22", "sound.yaml:8:12"]
+    assert [one.split(": ")[0] for one in told] == ["mine.yaml:2:30", "sound.yaml:8:12"]
 
 
 def test_an_override_changes_the_stack_for_this_scenario_only(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_other_programs_wordings_lead_to_all_causes_that_were_measured_and_no_ot
         ("curl: (7) Failed to connect to db port 5432 after 3 ms: No route to host", "firewall-admin-prohibited"),
         ("requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='db', port=80): Max retries exceeded with url: / (Caused by ConnectTimeoutError(<HTTPConnection(host='db', port=80) at 0x7f>, 'Connection to db timed out. (connect timeout=3)'))", "firewall-drop"),
         ("TimeoutError: [Errno 110] Connect call failed ('10.0.0.7', 8080)", "tiny-backlog"),
-        ("curl: (56) Recv failure: Connection reset by peer", "tiny-backlog-abort"),
+        ("curl: (56) Recv failure: Connection reset by peer", "loopback-bind-published"),
     ],
 )  # fmt: skip
 def test_the_cause_comes_first_where_the_text_tells_it(text: str, first: str) -> None:

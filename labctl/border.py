@@ -1,0 +1,89 @@
+"""What a scenario must not do where a client is on the machine itself: commands, and targets beyond its own lab.
+
+A scenario may be anybody's. There, what it writes would run beside the machine's own programs, or with NET_ADMIN on a
+network that leads to them; so it names what is to be done, and a command runs in a service's container alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from labctl import actions
+from labctl.clients import Target
+from labctl.documents import Document, Path
+from labctl.errors import Mistake
+from labctl.placeholders import address_of, loopback_of
+from labctl.ports import FIRST, LAST
+from labctl.stack import Stack
+
+SERVICE_ONLY = "A network with the machine on it takes commands in services' containers only: leave out `with: tools`."
+
+
+def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
+    """Yield every place of a scenario that crosses the border."""
+    machine, written = on.machine, document.value
+    if machine is None or not isinstance(written, dict):
+        return
+    client = _mapping(written.get("client"))
+    there = client.get("host") == machine
+    for path, step in _steps(written):
+        if actions.key_of(step) == "client":
+            yield from _settings(document, (*path, "client"), _mapping(step["client"]), machine if there else None)
+        elif machine in step.values():
+            yield document.mistake(path, "nothing is done on the machine itself; its clients' settings may change.")
+        if "run" in _mapping(step.get("until")):
+            yield document.mistake((*path, "until", "run"), "this would run with a host's tools.", SERVICE_ONLY)
+        yield from _tools(document, path, step)
+    for path, step in _entries(written, ("diagnose",)):
+        if "run" in step and step.get("host", client.get("host")) == machine:
+            yield document.mistake(
+                path, "no command runs on the machine itself.", "`ports: HOST` shows what it publishes."
+            )
+        yield from _tools(document, path, step)
+    if there:
+        yield from _settings(document, ("client",), client, machine)
+        if "run" in client:
+            yield document.mistake(("client", "run"), "no command runs on the machine itself; give a `target`.")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(written: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the mappings in the list at a key, each with its path."""
+    entries = _mapping(written).get(str(path[-1]))
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield (*path, number), entry
+
+
+def _steps(written: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield every action of a scenario."""
+    for part in ("trigger", "fault", "fix"):
+        yield from _entries(written, (part,))
+    for path, trap in _entries(written, ("traps",)):
+        yield from _entries(trap, (*path, "do"))
+
+
+def _tools(document: Document, path: Path, step: dict[str, Any]) -> Iterator[Mistake]:
+    if step.get("with") == "tools":
+        yield document.mistake((*path, "with"), "this would run with a host's tools.", SERVICE_ONLY)
+
+
+def _settings(document: Document, path: Path, client: dict[str, Any], machine: str | None) -> Iterator[Mistake]:
+    """Yield what a client on the machine itself is not told: variables, and targets that are not the lab's."""
+    if machine is None:
+        return
+    if client.get("environment"):
+        yield document.mistake((*path, "environment"), "clients on the machine itself take no variables.")
+    try:
+        target = Target.parse(client["target"])
+    except (KeyError, ValueError, TypeError, AttributeError):  # its field tells what is wrong
+        return
+    own = [f"${{{name}}}" for name in (loopback_of(machine), address_of(machine))]
+    if target.host not in own or not FIRST <= target.port <= LAST:
+        wrong = "a client on the machine itself reaches what its own lab publishes, and nothing else."
+        hint = f"The target's host is {' or '.join(own)}, its port from {FIRST} to {LAST}."
+        yield document.mistake((*path, "target"), wrong, hint)

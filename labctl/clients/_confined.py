@@ -1,0 +1,39 @@
+"""Clients on the machine itself, kept to the addresses that they are to try.
+
+A server that they reach may be anybody's program, and answer with a redirect to what else listens on the machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Collection
+from typing import Any
+
+ADDRESS_AT = {  # where each audit event tells of an address, or of a name: Python's audit event table
+    "socket.connect": 1,
+    "socket.sendto": 1,
+    "socket.sendmsg": 1,
+    "socket.getaddrinfo": 0,
+    "socket.gethostbyname": 0,
+    "socket.getnameinfo": 0,
+}
+
+
+def confine(addresses: Collection[str]) -> None:
+    """Have this process and those that it forks reach these addresses only, and look up no name; for good.
+
+    What goes elsewhere meets PermissionError before anything is sent (`sys.addaudithook`). It binds Python alone:
+    clients that are commands are given one address, and follow no redirect.
+    """
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        at = ADDRESS_AT.get(event)
+        if at is None:
+            return
+        address = arguments[at]
+        host = address[0] if isinstance(address, tuple) else address
+        if host not in addresses:
+            raise PermissionError(errno.EPERM, f"labctl's clients on the machine itself do not reach {host}")
+
+    sys.addaudithook(hear)
