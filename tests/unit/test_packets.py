@@ -231,3 +231,14 @@ def test_a_reset_after_both_have_closed_tells_nothing_of_how_an_attempt_went() -
     assert shape(Connection("client", 50000, "server", 8080, (*fins, reset)), also={packets.RST}) == (
         ("server", packets.RST, "client"),
     )
+
+
+def test_what_goes_to_a_host_that_captures_nothing_counts_as_arrived() -> None:
+    """Such as the machine itself; to one that captures and did not see it, it got lost."""
+    seen = wire()
+    seen.send(0, SYN, "client", "server")
+    seen.send(1, SYN_ACK, "server")
+    seen.send(2, error(SERVER, CLIENT, PORT_UNREACHABLE, SYN), "server")
+    lost, arrived = (read(seen.captures(hosts))[0] for hosts in (("client", "server"), ("server",)))
+    assert [packet.reached for packet in lost.packets] == ["server", "server", "server"]
+    assert [packet.reached for packet in arrived.packets] == ["server", "client", "client"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.placeholders import UNASSIGNED, address_of, filled, known, named, of_target
+from labctl.placeholders import UNASSIGNED, address_of, filled, known, loopback_of, named, of_target
 
 SCENARIO = {
     "title": "about ${nothing}",
@@ -29,6 +29,12 @@ def test_the_target_is_known_in_a_diagnosis_only() -> None:
     assert "client.target.port" in known(("diagnose", 0, "run"), ["server"])
     assert "client.target.port" not in known(("fault", 0, "run"), ["server"])
     assert {address_of("server"), UNASSIGNED} <= set(known(("fault", 0, "run"), ["server"]))
+
+
+def test_a_loopback_address_is_the_machine_s_alone() -> None:
+    assert loopback_of("machine") == "address.machine.loopback"
+    assert loopback_of("machine") in known(("client", "target"), ["machine", "server"], "machine")
+    assert not any("loopback" in name for name in known(("client", "target"), ["machine", "server"]))
 
 
 def test_what_is_known_is_filled_and_the_rest_stays() -> None:
