@@ -51,7 +51,7 @@ def deployed(
             with journal.timed(f"making the network {name}", DOCKER):
                 internal = stack.machine is None
                 networks[name] = make_network(session, f"labctl-{run}-{name}", labels, internal=internal)
-        machine = _machine(stack, networks)
+        machine = the_machine(stack, networks)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
         places = footholds(stack, networks, machine)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
@@ -192,7 +192,7 @@ def _usable(subnet: IPv4Network) -> list[IPv4Address]:
     return list(subnet.hosts())[1:]
 
 
-def _machine(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> Machine | None:
+def the_machine(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> Machine | None:
     """Return where the lab finds the machine itself, by the bridge's address; None where it is not on its network."""
     if stack.machine is None:
         return None

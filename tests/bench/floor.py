@@ -28,10 +28,11 @@ from docker.errors import APIError
 
 from labctl import specs
 from labctl.actions import Call
-from labctl.deploy import footholds, make_network
+from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
 from labctl.errors import LabError
-from labctl.fields import Command
+from labctl.places import OWN_IMAGE
+from labctl.ports import Ports
 from labctl.scenario import Loaded
 from labctl.service import Service
 from labctl.specs import Foothold, Place
@@ -71,6 +72,7 @@ class _Host:
     place: Place
     settings: Service
     on: Foothold | None  # where it is now
+    ports: Ports = ()  # that are published now
     sandbox: str = ""
     beside: str = ""  # labctl's own clients, where the service is somebody's program
     services: list[str] = field(default_factory=list)
@@ -114,11 +116,10 @@ class _Run:
         """Do what an action asks of the engine; what only asks it something, or runs a program inside, is left out."""
         host = self._hosts[call.service]
         if call.verb in ("recreate", "start", "power_on"):
-            self._again(host, call.arguments.get("environment", {}), call.arguments.get("command"))
+            arguments = (call.arguments.get(name) for name in ("command", "ports"))
+            self._again(call.service, host, host.settings.changed(call.arguments.get("environment", {}), *arguments))
         elif call.verb == "reboot":
-            _all([self._pool.submit(self._gone, one) for one in (host.services[-1], host.beside) if one])
-            self._gone(host.sandbox)
-            self._host(call.service, host, call.arguments["sysctls"])
+            self._anew(call.service, host, host.settings, call.arguments["sysctls"])
         elif call.verb == "disconnect":
             self._moved(host, None)
         elif call.verb == "connect":
@@ -141,40 +142,58 @@ class _Run:
         host.on = to
 
     def _planned(self) -> dict[str, _Host]:
-        places = footholds(self._floor.stack, self._networks)
+        machine = the_machine(self._floor.stack, self._networks)
+        places = footholds(self._floor.stack, self._networks, machine)
         hosts = {}
         for host, settings in self._floor.stack.services.items():
             name, labels = f"{self._name}-{host}", self._ground.labels
             loads = (self._floor.loads or None) if host == self._floor.client else ()
-            place = Place(name, places[host], settings.network, (host,), {}, {}, labels, {}, {}, clients=loads)
-            hosts[host] = _Host(place, settings, on=places[host][settings.network])
+            place = Place(
+                name, places[host], settings.network, (host,), {}, {}, labels, {}, {}, clients=loads, machine=machine
+            )
+            hosts[host] = _Host(place, settings, on=places[host][settings.network], ports=settings.ports)
         return hosts
 
     def _begin(self) -> None:
         session, labels = self._ground.session, self._ground.labels
         for name in self._floor.stack.network_names:
-            self._networks[name] = make_network(session, f"{self._name}-{name}", labels)
+            internal = self._floor.stack.machine is None
+            self._networks[name] = make_network(session, f"{self._name}-{name}", labels, internal=internal)
         self._hosts = self._planned()
-        _all([self._pool.submit(self._host, name, host) for name, host in self._hosts.items()])
+        _all([self._pool.submit(self._host, name, host, host.settings) for name, host in self._hosts.items()])
 
-    def _host(self, name: str, host: _Host, sysctls: Mapping[str, str] = {}) -> None:
-        """Make a host; its service is made while its sandbox starts."""
-        values = {**host.settings.sysctls, **sysctls}
-        sandbox = specs.sandbox(name, host.settings, values, host.place, self._images[host.settings.tools])
+    def _host(self, name: str, host: _Host, settings: Service, sysctls: Mapping[str, str] = {}) -> None:
+        """Make a host; its service is made while its sandbox starts. The machine itself has no sandbox."""
+        if settings.on_the_machine:
+            self._service(host, settings)
+            self._api.start(host.services[-1])
+            return
+        values = {**settings.sysctls, **sysctls}
+        sandbox = specs.sandbox(name, settings, values, host.place, self._images[settings.tools])
         host.sandbox = self._ground.session.containers.create(sandbox)
         self._attach(host.sandbox, writes=True)
         starting = self._pool.submit(self._api.start, host.sandbox)
-        self._service(host, host.settings)
-        if name == self._floor.client and not host.settings.runs_clients:
+        self._service(host, settings)
+        if name == self._floor.client and not settings.runs_clients:
             host.beside = self._created(host, "clients", specs.CLIENTS)
         starting.result()
         for container in filter(None, (host.services[-1], host.beside)):
             self._api.start(container)
 
-    def _again(self, host: _Host, environment: Mapping[str, str], command: Command | None) -> None:
-        """Remove the service, and start another, which is made meanwhile."""
+    def _anew(self, name: str, host: _Host, settings: Service, sysctls: Mapping[str, str] = {}) -> None:
+        """Remove a host, and make another."""
+        _all([self._pool.submit(self._gone, one) for one in (host.services[-1], host.beside) if one])
+        self._gone(host.sandbox)
+        self._host(name, host, settings, sysctls)
+
+    def _again(self, name: str, host: _Host, settings: Service) -> None:
+        """Remove the service, and start another, which is made meanwhile; other ports take a host that is made anew."""
+        if settings.ports != host.ports:
+            host.ports = settings.ports
+            self._anew(name, host, settings)
+            return
         removing = self._pool.submit(self._api.remove_container, host.services[-1], force=True, v=True)
-        self._service(host, host.settings.changed(environment, command))
+        self._service(host, settings)
         removing.result()
         self._api.start(host.services[-1])
 
@@ -183,7 +202,10 @@ class _Run:
 
     def _created(self, host: _Host, role: str, settings: Service) -> str:
         name = f"{host.place.name}-{role}-{next(host.numbers)}"
-        spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
+        if settings.on_the_machine:
+            spec = specs.on_the_machine(name, settings, host.place, self._images[OWN_IMAGE])
+        else:
+            spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
         container = self._ground.session.containers.create(spec)
         files = self._files(settings) if role == "service" else {}
         if files:
