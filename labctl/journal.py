@@ -23,6 +23,7 @@ LABCTL = "labctl"  # everything else
 PHASE = "phase"
 PHASE_ENDED = "phase ended"  # details: its PhaseResult
 REMOVING = "removing"  # all that is left to do is to take the lab down
+ENGINE_LOST = "engine lost"  # the run ends, since the engine does not answer
 LEFT_OUT = "left out"  # a client of another package that cannot be used
 NOTE = "note"
 

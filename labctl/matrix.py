@@ -12,8 +12,8 @@ from threading import Event as Flag
 from threading import Semaphore
 from typing import Protocol
 
-from labctl.errors import LabctlError
-from labctl.journal import REMOVING, Event
+from labctl.errors import EngineUnavailable, LabctlError
+from labctl.journal import ENGINE_LOST, REMOVING, Event
 from labctl.model import WRONG, Outcome, Result
 from labctl.run import Options, run
 from labctl.scenario import Loaded
@@ -21,6 +21,7 @@ from labctl.session import Session
 from labctl.sweep import SESSION, sweep
 
 COMMAND = 2.0  # seconds: what firewalld takes, and longer than most
+IN_VAIN = 2  # runs that the engine does not answer, after all those that were under way when it fell silent
 SETTLED_WITHIN = 20.0  # seconds for the runs that were cut off to end
 
 
@@ -58,6 +59,33 @@ class Planned:
         return waits + (2 * scenario.client.timeout if slow else 0) + commands * COMMAND
 
 
+class _Silence:
+    """How many runs have ended since the engine did not answer, and none otherwise meanwhile."""
+
+    def __init__(self, jobs: int) -> None:
+        self._most = jobs + IN_VAIN
+        self._runs: list[int] = []
+
+    def hears(self, number: int, event: Event) -> None:
+        """Take one event of a run's journal."""
+        if event.kind == ENGINE_LOST:
+            self._runs.append(number)
+
+    def ends(self, number: int) -> None:
+        """Take note that a run has ended."""
+        if number not in self._runs:
+            self._runs.clear()
+
+    def demand_end(self) -> None:
+        """Raise EngineUnavailable where the silence has lasted too long."""
+        if len(self._runs) >= self._most:
+            raise EngineUnavailable(
+                f"the engine has not answered in {len(self._runs)} runs, one after the other.",
+                means="It has ended, or it is locked up, so nothing can be told of the runs that are left.",
+                todo="`labctl engine status` shows it; start it again, and then what is left.",
+            )
+
+
 def repeated(loaded: Sequence[Loaded], options: Options, times: int = 1) -> list[Planned]:
     """Return the runs of scenarios, each as often as asked, all of them before any comes again."""
     return [Planned(one, options) for _ in range(times) for one in loaded]
@@ -71,9 +99,12 @@ def matrix(
     Labs that are only being taken down are not counted, and are never more than `jobs`. With `fail_fast` each run ends
     before the next begins, and none begins after one has failed or was inconclusive; those that did not begin are None.
     Whatever ends the matrix early, no run of it goes on when this is left.
+
+    Raises EngineUnavailable where the engine has fallen silent for good: each run would wait for it in vain.
     """
     over = Flag()
     places = Semaphore(jobs)
+    silence = _Silence(jobs)
 
     def one(number: int) -> Result | None:
         places.acquire()
@@ -84,6 +115,7 @@ def matrix(
 
             def hear(event: Event) -> None:
                 watcher.hears(number, event)
+                silence.hears(number, event)
                 if event.kind == REMOVING and not fail_fast:
                     place.close()
 
@@ -92,6 +124,7 @@ def matrix(
             result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, hear)))
             if fail_fast and result.verdict in WRONG:
                 over.set()
+            silence.ends(number)
             return result
 
     pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
@@ -102,6 +135,7 @@ def matrix(
             result = future.result()
             if result is not None:
                 watcher.ends(futures[future], result)
+            silence.demand_end()
     except BaseException:
         over.set()
         pool.shutdown(wait=False, cancel_futures=True)

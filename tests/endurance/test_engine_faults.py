@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -84,6 +85,27 @@ def test_an_engine_that_stays_away_is_named_and_what_it_left_is_removed_when_it_
     assert time.monotonic() - began < BOUND
     connection = engine.start()
     poll(lambda: not left(connection, label), 20, "the watchdog to remove everything", every=0.2)
+
+
+def test_a_matrix_ends_once_its_engine_has_fallen_silent_for_good(
+    session: Session, connection: Connection, tmp_path: Path
+) -> None:
+    """Nothing is told of the runs that are left, and nobody waits for the engine in each of them."""
+    names = [loaded(tmp_path, f"silent-{number}").file for number in range(8)]
+    with spare(session.image, connection) as dying:
+        program = [sys.executable, "-m", "labctl", "matrix", *map(str, names), "-j", "1", "--client", "socket"]
+        with subprocess.Popen(
+            program, env=dying.environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stdout is not None
+            line = next(line for line in running.stdout if line.startswith("[1/8]"))
+            dying.send(signal.SIGKILL)
+            said, complaint = running.communicate(timeout=3 * BOUND)
+    assert "passed silent-0" in line
+    assert "interrupted: 1 passed, 3 inconclusive" in said
+    assert said.partition("not finished")[2].count("silent-") == 4
+    assert "Docker Engine" in complaint
+    assert running.returncode == 3
 
 
 def test_an_engine_that_hangs_for_a_moment_changes_nothing(
