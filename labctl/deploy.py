@@ -46,37 +46,17 @@ def deployed(
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
     with ExitStack() as undo:
         undo.callback(_remove, session, run, journal)
-        networks = {}
-        for name in stack.network_names:
-            with journal.timed(f"making the network {name}", DOCKER):
-                internal = stack.machine is None
-                networks[name] = make_network(session, f"labctl-{run}-{name}", labels, internal=internal)
+        networks = {name: _network(session, stack, name, run, labels, journal) for name in stack.network_names}
         machine = the_machine(stack, networks)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
         places = footholds(stack, networks, machine)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
-        pods = {
-            host: _pod(
-                _place(
-                    stack,
-                    host,
-                    f"labctl-{run}-{host}",
-                    places[host],
-                    addresses,
-                    labels,
-                    volumes,
-                    (clients or None) if host == client else (),
-                    warm,
-                    machine,
-                ),
-                host,
-                service,
-                session,
-                journal,
-                captures,
-            )
-            for host, service in stack.services.items()
-        }
+        pods = {}
+        for host, service in stack.services.items():
+            loaded = (clients or None) if host == client else ()
+            name = f"labctl-{run}-{host}"
+            place = _place(stack, host, name, places[host], addresses, labels, volumes, loaded, warm, machine)
+            pods[host] = _pod(place, host, service, session, journal, captures)
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
             workers.submit(prepare)  # most of what follows is waiting for the engine
@@ -85,23 +65,36 @@ def deployed(
         begun: dict[str, Future[None]] = {}
         for group in stack.hosts_in_order():
             begun |= {host: workers.submit(_begin, pods[host], pods, begun, client, journal) for host in group}
-        for host in begun.values():
-            host.result()
+        for beginning in begun.values():
+            beginning.result()
         for pod in pods.values():
             if pod.clients is not None:
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
                     pod.clients_ready(SANDBOX_STARTS)
-        values = {address_of(host): address for host, address in addresses.items()} | {
-            address_of(host, name): there.address
-            for host, elsewhere in places.items()
-            for name, there in elsewhere.items()
-            if there.address != addresses[host]
-        }
-        if stack.machine is not None and machine is not None:
-            values[loopback_of(stack.machine)] = machine.loopback
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
-        yield Lab(pods, {**values, UNASSIGNED: str(_usable(subnet)[-1])}, session, journal)
+        values = {**_values(stack, places, machine), UNASSIGNED: str(_usable(subnet)[-1])}
+        yield Lab(pods, values, session, journal)
+
+
+def _network(
+    session: Session, stack: Stack, name: str, run: str, labels: Mapping[str, str], journal: Journal
+) -> tuple[str, IPv4Network]:
+    with journal.timed(f"making the network {name}", DOCKER):
+        return make_network(session, f"labctl-{run}-{name}", labels, internal=stack.machine is None)
+
+
+def _values(stack: Stack, places: Mapping[str, Mapping[str, Foothold]], machine: Machine | None) -> dict[str, str]:
+    """Return what the placeholders for addresses stand for: where hosts begin, then where else they may be."""
+    homes = {address_of(host): places[host][service.network].address for host, service in stack.services.items()}
+    elsewhere = {
+        address_of(host, name): there.address
+        for host, service in stack.services.items()
+        for name, there in places[host].items()
+        if name != service.network
+    }
+    loopback = {} if stack.machine is None or machine is None else {loopback_of(stack.machine): machine.loopback}
+    return homes | elsewhere | loopback
 
 
 def _pod(place: Place, host: str, service: Service, session: Session, journal: Journal, captures: Limits | None) -> Pod:

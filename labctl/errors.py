@@ -111,6 +111,10 @@ class EngineUnavailable(EngineError):
     """No engine answers, and none may or can be started."""
 
 
+class EngineSilent(EngineError):
+    """The engine is there, and an answer of it did not come in time."""
+
+
 class NotThere(EngineError):
     """The container, network or image is gone, or never was."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from labctl import __version__, allowed, dossier, record
 from labctl.abilities import ABILITIES, TRIES, missing
 from labctl.deploy import deployed
-from labctl.errors import EngineUnavailable, LabctlError, LabError, NoClient
+from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
 from labctl.fingerprint import fingerprint
 from labctl.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
 from labctl.lab import Lab
@@ -81,7 +81,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     except LabctlError as error:
         if error.exit_code != LabError.exit_code:
             raise
-        if isinstance(error, EngineUnavailable):
+        if isinstance(error, EngineUnavailable | EngineSilent):
             journal.note(ENGINE_LOST, error.what)
         end = Ended(Verdict.INCONCLUSIVE, error.what, "\n".join(part for part in (error.means, error.todo) if part))
     result = _concluded(loaded, options, journal, account, end, session)

@@ -100,7 +100,12 @@ class RuleCounter:
 def _listed(arguments: Mapping[str, Any]) -> str:
     """Write a step's arguments in a line, those that say nothing left out."""
     shown = {key: shlex.join(value) if key == "argv" else value for key, value in arguments.items()}
-    return ", ".join(f"{key} {value}" for key, value in shown.items() if value not in (None, {}, []))
+    said = {key: value for key, value in shown.items() if value not in (None, {}, [])}
+    return ", ".join(f"{key} {_plainly(value)}" for key, value in said.items())
+
+
+def _plainly(value: Any) -> str:
+    return " and ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
 class Until(Written):

@@ -5,7 +5,8 @@
 
 Inside, whatever Docker's SDK, its HTTP client or its sockets raise becomes an error of labctl's: NotThere (404),
 Taken (409, and what engines answer for a subnet, address or port in use), EngineUnavailable (the connection is lost),
-or EngineError. Each keeps the engine's own words and its HTTP status. labctl's own errors pass through.
+EngineSilent (no answer in time), or EngineError. Each keeps the engine's own words and its HTTP status. labctl's own
+errors pass through.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from labctl.errors import EngineError, EngineUnavailable, LabctlError, NotThere, Taken
+from labctl.errors import EngineError, EngineSilent, EngineUnavailable, LabctlError, NotThere, Taken
 
 IN_USE = ("overlaps", "already in use", "already allocated", "already exists")
 """What engines say, with 403 or 500, where something belongs to somebody else (libnetwork's errors)."""
 
+LISTENING = "address already in use"  # EADDRINUSE, of a port that is to be published
+
 NOT_FOUND, CONFLICT = 404, 409
 GONE = "Its process ended, or the connection to it was cut."
+LOCKED = "It is very busy, or it is locked up."
+LISTENS = "Something on the machine listens there: `ss -ltnp` shows what. End it, or publish another port."
 LOOK = "See `labctl engine status`; then run again."
 
 
@@ -51,7 +56,8 @@ def translate(error: Exception, doing: str) -> EngineError | None:
         case docker.errors.APIError():
             return refusal(doing, str(error.explanation or error), error.status_code)
         case requests.exceptions.Timeout() | urllib3.exceptions.TimeoutError() | TimeoutError():
-            return EngineError(f"could not {doing}: the Docker Engine did not answer in time.", todo=LOOK)
+            what = f"could not {doing}: the Docker Engine did not answer in time."
+            return EngineSilent(what, means=LOCKED, todo=LOOK)
         case docker.errors.DockerException() | docker.errors.StreamParseError() | StoreError():
             return lost(doing, error) or EngineError(f"could not {doing}: {sentence(error)}")
         case requests.RequestException() | urllib3.exceptions.HTTPError() | OSError():
@@ -67,7 +73,7 @@ def refusal(doing: str, explanation: str, status: int | None) -> EngineError:
     if status == NOT_FOUND:
         return NotThere(what, status=status)
     if status == CONFLICT or any(words in explanation for words in IN_USE):
-        return Taken(what, status=status)
+        return Taken(what, todo=LISTENS if LISTENING in explanation else "", status=status)
     return EngineError(what, status=status)
 
 

@@ -14,7 +14,7 @@ import urllib3.exceptions
 from docker.models.containers import Container
 
 from labctl.engine.translate import translate, translated
-from labctl.errors import EngineError, EngineUnavailable, HostError, NotThere, Taken
+from labctl.errors import EngineError, EngineSilent, EngineUnavailable, HostError, NotThere, Taken
 
 SPECIAL: dict[type[Exception], Exception] = {
     docker.errors.ContainerError: docker.errors.ContainerError(Container(), 1, "true", "image", "no"),
@@ -89,7 +89,7 @@ def test_a_lost_connection_says_so_in_the_words_of_the_operating_system() -> Non
 
 def test_an_answer_that_does_not_come_in_time_is_no_lost_connection() -> None:
     ours = translate(requests.ReadTimeout("Read timed out."), "stop the container")
-    assert type(ours) is EngineError
+    assert type(ours) is EngineSilent
     assert "in time" in ours.what
 
 
