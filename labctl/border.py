@@ -36,15 +36,21 @@ def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
             yield document.mistake((*path, "until", "run"), "this would run with a host's tools.", SERVICE_ONLY)
         yield from _tools(document, path, step)
     for path, step in _entries(written, ("diagnose",)):
-        if "run" in step and step.get("host", client.get("host")) == machine:
-            yield document.mistake(
-                path, "no command runs on the machine itself.", "`ports: HOST` shows what it publishes."
-            )
-        yield from _tools(document, path, step)
+        yield from _look(document, path, step, machine, client.get("host"))
     if there:
         yield from _settings(document, ("client",), client, machine)
         if "run" in client:
             yield document.mistake(("client", "run"), "no command runs on the machine itself; give a `target`.")
+
+
+def _look(document: Document, path: Path, step: dict[str, Any], machine: str, client: Any) -> Iterator[Mistake]:
+    """Yield what is wrong with a diagnosis step; `client` is the host where it is taken where it names none."""
+    if step.get("ports") == machine:
+        yield document.mistake((*path, "ports"), "nothing is published of the machine itself.")
+    if "run" in step and step.get("host", client) == machine:
+        hint = "`ports: HOST` shows what it publishes."
+        yield document.mistake(path, "no command runs on the machine itself.", hint)
+    yield from _tools(document, path, step)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

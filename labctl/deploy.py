@@ -197,15 +197,13 @@ def footholds(
     stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]], machine: Machine | None = None
 ) -> dict[str, dict[str, Foothold]]:
     """Give every host a fixed address on every network; the last one of each stays unassigned."""
+
+    def address(number: int, service: Service, subnet: IPv4Network) -> str:
+        if machine is not None and service.on_the_machine:
+            return machine.address
+        return str(_usable(subnet)[:-1][number])
+
     return {
-        host: {
-            name: Foothold(
-                made,
-                machine.address
-                if machine is not None and service.on_the_machine
-                else str(_usable(subnet)[:-1][number]),
-            )
-            for name, (made, subnet) in networks.items()
-        }
+        host: {name: Foothold(made, address(number, service, subnet)) for name, (made, subnet) in networks.items()}
         for number, (host, service) in enumerate(stack.services.items())
     }

@@ -187,6 +187,7 @@ BESIDE = [
     beside("root who waits", STEP, "- {stop: server, until: {run: nft flush ruleset}}", NO_TOOLS),
     beside("root who looks", LOOK, "{run: ss -ltn, host: server, with: tools, lacks: ':8080'}", NO_TOOLS),
     beside("a look around the machine", LOOK, "{run: ss -ltn, lacks: ':8080'}", "no command runs on the machine itself"),
+    beside("ports of the machine", LOOK, "{ports: client, lacks: x}", "nothing is published of the machine itself"),
     beside("a command in the client's place", f'target: "{TARGET}"', "run: ss -ltn", "no command runs on the machine"),
     beside("a port that the machine serves", "19880:8080", "22:8080", "greater than or equal to 19800"),
     beside("every address of the machine", "19880:8080", "0.0.0.0:19880:8080", "is no published port"),

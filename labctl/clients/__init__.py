@@ -24,9 +24,7 @@ from urllib.parse import urlsplit
 PARTS = {"outcomes"}  # files of this folder that are no client
 PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
 ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
-REACH = (
-    "LABCTL_REACH"  # the same: the only addresses that clients on the machine itself may reach; any unless it is set
-)
+REACH = "LABCTL_REACH"  # the same: the only addresses that clients there may reach, with commas; any unless it is set
 WARM = "LABCTL_WARM"  # the same: the scheme of the targets that clients there are made ready for; http unless it is set
 PORTS = {"http": 80, "https": 443, "tcp": None, "redis": 6379, "postgresql": 5432}
 """What a target's address may begin with, and the port that is meant where it names none."""
