@@ -55,7 +55,9 @@ class Spare:
 
     def __init__(self, state: Path, *, mounts: str = "") -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
-        shell = f'mount -t tmpfs none /run && {mounts or "true"} && exec "{sys.executable}" -c "$SUPERVISOR"'
+        # the shell stays, as PID 1: it reaps what a killed engine leaves. While one service is not, the sandbox whose PID
+        # namespace it joined cannot end (zap_pid_ns_processes, kernel/pid_namespace.c), and the next containerd waits for it
+        shell = f'mount -t tmpfs none /run && {mounts or "true"} && "{sys.executable}" -c "$SUPERVISOR"; exit $?'
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "sh", "-c", shell],
             env={**kept, "LABCTL_STATE": str(state), "SUPERVISOR": SUPERVISOR},
