@@ -100,8 +100,11 @@ def _values(stack: Stack, places: Mapping[str, Mapping[str, Foothold]], machine:
 def _pod(place: Place, host: str, service: Service, session: Session, journal: Journal, captures: Limits | None) -> Pod:
     if service.on_the_machine:
         return OnMachine(host, service, place, session)
-    witness = None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
-    return Pod(host, service, place, session, witness)
+    return Pod(host, service, place, session, _witness(host, journal, captures))
+
+
+def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
+    return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
 
 
 def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:
