@@ -33,8 +33,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     stack        Compose files, read into hosts and networks
     abilities    what some kernels can and others cannot
     expect       the exact error, and what the kernels must witness of it
-    border       what a scenario must not do where a client is on the machine itself
     checks       what is wrong with a scenario that no field can see alone
+    border       what a scenario must not do where a client is on the machine itself
     scenario     scenario files, read into frozen values
     allowed      which images a stack may use
     judge        what was seen against what is expected

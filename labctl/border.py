@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labctl import actions
+from labctl import actions, checks
 from labctl.clients import Target
 from labctl.documents import Document, Path
 from labctl.errors import Mistake
@@ -27,20 +27,27 @@ def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
         return
     client = _mapping(written.get("client"))
     there = client.get("host") == machine
-    for path, step in _steps(written):
-        if actions.key_of(step) == "client":
-            yield from _settings(document, (*path, "client"), _mapping(step["client"]), machine if there else None)
-        elif machine in step.values():
-            yield document.mistake(path, "nothing is done on the machine itself; its clients' settings may change.")
-        if "run" in _mapping(step.get("until")):
-            yield document.mistake((*path, "until", "run"), "this would run with a host's tools.", SERVICE_ONLY)
-        yield from _tools(document, path, step)
-    for path, step in _entries(written, ("diagnose",)):
-        yield from _look(document, path, step, machine, client.get("host"))
+    for path, steps in checks.lists(written):
+        for at, step in _each(path, steps):
+            yield from _step(document, at, step, machine, there=there)
+    for at, step in _each(("diagnose",), written.get("diagnose")):
+        yield from _look(document, at, step, machine, client.get("host"))
     if there:
         yield from _settings(document, ("client",), client, machine)
         if "run" in client:
             yield document.mistake(("client", "run"), "no command runs on the machine itself; give a `target`.")
+
+
+def _step(document: Document, path: Path, step: dict[str, Any], machine: str, *, there: bool) -> Iterator[Mistake]:
+    """Yield what is wrong with an action; `there` tells whether the client is on the machine itself."""
+    if actions.key_of(step) == "client":
+        if there:
+            yield from _settings(document, (*path, "client"), _mapping(step["client"]), machine)
+    elif machine in step.values():
+        yield document.mistake(path, "nothing is done on the machine itself; its clients' settings may change.")
+    if "run" in _mapping(step.get("until")):
+        yield document.mistake((*path, "until", "run"), "this would run with a host's tools.", SERVICE_ONLY)
+    yield from _tools(document, path, step)
 
 
 def _look(document: Document, path: Path, step: dict[str, Any], machine: str, client: Any) -> Iterator[Mistake]:
@@ -57,20 +64,11 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _entries(written: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the mappings in the list at a key, each with its path."""
-    entries = _mapping(written).get(str(path[-1]))
+def _each(path: Path, entries: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the mappings in what is written as a list, each with its path."""
     for number, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
             yield (*path, number), entry
-
-
-def _steps(written: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every action of a scenario."""
-    for part in ("trigger", "fault", "fix"):
-        yield from _entries(written, (part,))
-    for path, trap in _entries(written, ("traps",)):
-        yield from _entries(trap, (*path, "do"))
 
 
 def _tools(document: Document, path: Path, step: dict[str, Any]) -> Iterator[Mistake]:
@@ -78,10 +76,8 @@ def _tools(document: Document, path: Path, step: dict[str, Any]) -> Iterator[Mis
         yield document.mistake((*path, "with"), "this would run with a host's tools.", SERVICE_ONLY)
 
 
-def _settings(document: Document, path: Path, client: dict[str, Any], machine: str | None) -> Iterator[Mistake]:
+def _settings(document: Document, path: Path, client: dict[str, Any], machine: str) -> Iterator[Mistake]:
     """Yield what a client on the machine itself is not told: variables, and targets that are not the lab's."""
-    if machine is None:
-        return
     if client.get("environment"):
         yield document.mistake((*path, "environment"), "clients on the machine itself take no variables.")
     try:

@@ -27,8 +27,8 @@ def alone(document: Document) -> Iterator[Mistake]:
         if isinstance(steps, list) and len(steps) > MOST_STEPS:
             wrong = f"there are {len(steps)} entries here, and no scenario needs more than {MOST_STEPS}."
             yield document.mistake((key,), wrong)
-    for path, actions in _lists(document.value):
-        if actions == []:
+    for path, actions in lists(document.value):
+        if actions == [] and path != ("trigger",):
             yield document.mistake(path, "there must be at least one action here.")
     yield from _unjudged(document)
     for path in document.keys:
@@ -37,9 +37,9 @@ def alone(document: Document) -> Iterator[Mistake]:
                 yield document.mistake(path, f"only a trigger's step can wait with `{key}`.", at_key=True)
 
 
-def _lists(written: Mapping[str, Any]) -> Iterator[tuple[documents.Path, Any]]:
-    """Yield the lists of actions that must not be empty, wherever they stand."""
-    yield from (((part,), written.get(part)) for part in ("fault", "fix"))
+def lists(written: Mapping[str, Any]) -> Iterator[tuple[documents.Path, Any]]:
+    """Yield what is written where a list of actions stands in a scenario, each with its path."""
+    yield from (((part,), written.get(part)) for part in ("trigger", "fault", "fix"))
     traps = written.get("traps")
     for number, trap in enumerate(traps if isinstance(traps, list) else ()):
         if isinstance(trap, dict):

@@ -47,9 +47,9 @@ def deployed(
     with ExitStack() as undo:
         undo.callback(_remove, session, run, journal)
         networks = {name: _network(session, stack, name, run, labels, journal) for name in stack.network_names}
-        machine = the_machine(stack, networks)
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
-        places = footholds(stack, networks, machine)
+        places = footholds(stack, networks)
+        machine = the_machine(stack, places)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
         pods = {}
         for host, service in stack.services.items():
@@ -73,7 +73,7 @@ def deployed(
                     pod.clients_ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
-        values = {**_values(stack, places, machine), UNASSIGNED: str(_usable(subnet)[-1])}
+        values = {**_values(stack, places, addresses, machine), UNASSIGNED: str(_usable(subnet)[-1])}
         yield Lab(pods, values, session, journal)
 
 
@@ -84,9 +84,14 @@ def _network(
         return make_network(session, f"labctl-{run}-{name}", labels, internal=stack.machine is None)
 
 
-def _values(stack: Stack, places: Mapping[str, Mapping[str, Foothold]], machine: Machine | None) -> dict[str, str]:
+def _values(
+    stack: Stack,
+    places: Mapping[str, Mapping[str, Foothold]],
+    addresses: Mapping[str, str],
+    machine: Machine | None,
+) -> dict[str, str]:
     """Return what the placeholders for addresses stand for: where hosts begin, then where else they may be."""
-    homes = {address_of(host): places[host][service.network].address for host, service in stack.services.items()}
+    homes = {address_of(host): address for host, address in addresses.items()}
     elsewhere = {
         address_of(host, name): there.address
         for host, service in stack.services.items()
@@ -188,25 +193,20 @@ def _usable(subnet: IPv4Network) -> list[IPv4Address]:
     return list(subnet.hosts())[1:]
 
 
-def the_machine(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> Machine | None:
-    """Return where the lab finds the machine itself, by the bridge's address; None where it is not on its network."""
-    if stack.machine is None:
-        return None
-    _, subnet = networks[stack.services[stack.machine].network]
-    return Machine(str(next(subnet.hosts())))
-
-
-def footholds(
-    stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]], machine: Machine | None = None
-) -> dict[str, dict[str, Foothold]]:
-    """Give every host a fixed address on every network; the last one of each stays unassigned."""
+def footholds(stack: Stack, networks: Mapping[str, tuple[str, IPv4Network]]) -> dict[str, dict[str, Foothold]]:
+    """Give every host a fixed address on every network: the machine itself the bridge's own, nobody the last one."""
 
     def address(number: int, service: Service, subnet: IPv4Network) -> str:
-        if machine is not None and service.on_the_machine:
-            return machine.address
-        return str(_usable(subnet)[:-1][number])
+        return str(next(subnet.hosts()) if service.on_the_machine else _usable(subnet)[:-1][number])
 
     return {
         host: {name: Foothold(made, address(number, service, subnet)) for name, (made, subnet) in networks.items()}
         for number, (host, service) in enumerate(stack.services.items())
     }
+
+
+def the_machine(stack: Stack, places: Mapping[str, Mapping[str, Foothold]]) -> Machine | None:
+    """Return where a lab with these footholds finds the machine itself; None where it is not on its network."""
+    if stack.machine is None:
+        return None
+    return Machine(places[stack.machine][stack.services[stack.machine].network].address)

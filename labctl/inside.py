@@ -42,7 +42,7 @@ class Spot:
 def spots(lab: Lab) -> Iterator[Spot]:
     """Yield all there are in a lab now; a service that has ended has none."""
     for host, pod in lab.pods.items():
-        if host in lab.hosts:
+        if not pod.settings.on_the_machine:
             yield Spot(host, "tools", pod.place.name)
         if pod.service and pod.exit() is None:
             yield Spot(host, "service", pod.service[:SHORT_ID])

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labctl import specs
 from labctl.errors import LabError
 from labctl.model import Listening, Ran
-from labctl.places import OWN_IMAGE
 from labctl.pod import Pod
-from labctl.service import Service
 from labctl.wire import Program
 
 
@@ -41,9 +38,3 @@ class OnMachine(Pod):
     def listeners(self) -> Sequence[Listening]:
         """Return none: what listens on the machine is not the lab's."""
         return ()
-
-    def _create(self, role: str, settings: Service) -> str:
-        spec = specs.on_the_machine(
-            f"{self.place.name}-{role}-{next(self._numbers)}", settings, self.place, self._session.images[OWN_IMAGE]
-        )
-        return self._session.make(spec, specs.files(role, settings, self.place))

@@ -214,7 +214,7 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     for ability in loaded.scenario.requires:
         host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.hosts))
         tool = partial(lab.tool, host, seconds=TRIES)
-        why = missing(ability, tool, local=session.connection.local, published=[*lab.values.values()])
+        why = missing(ability, tool, local=session.connection.local, published=lab.values.values())
         if why:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 

@@ -117,10 +117,12 @@ def on_the_machine(name: str, settings: Service, place: Place, image: str) -> Co
 def service(
     name: str, role: str, settings: Service, place: Place, sandbox: str, own_images: Mapping[str, str]
 ) -> ContainerSpec:
-    """Return a container that runs a service in the namespaces of a sandbox.
+    """Return a container that runs a service in the namespaces of a sandbox, or on the machine itself.
 
     Clients beside somebody's program have processes of their own, which that program can neither see nor touch.
     """
+    if settings.on_the_machine:
+        return on_the_machine(name, settings, place, own_images[OWN_IMAGE])
     own = own_images.get(settings.image)
     return ContainerSpec(
         name=name,

@@ -31,7 +31,6 @@ from labctl.actions import Call
 from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
 from labctl.errors import LabError
-from labctl.places import OWN_IMAGE
 from labctl.ports import Ports
 from labctl.scenario import Loaded
 from labctl.service import Service
@@ -142,8 +141,8 @@ class _Run:
         host.on = to
 
     def _planned(self) -> dict[str, _Host]:
-        machine = the_machine(self._floor.stack, self._networks)
-        places = footholds(self._floor.stack, self._networks, machine)
+        places = footholds(self._floor.stack, self._networks)
+        machine = the_machine(self._floor.stack, places)
         hosts = {}
         for host, settings in self._floor.stack.services.items():
             name, labels = f"{self._name}-{host}", self._ground.labels
@@ -202,10 +201,7 @@ class _Run:
 
     def _created(self, host: _Host, role: str, settings: Service) -> str:
         name = f"{host.place.name}-{role}-{next(host.numbers)}"
-        if settings.on_the_machine:
-            spec = specs.on_the_machine(name, settings, host.place, self._images[OWN_IMAGE])
-        else:
-            spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
+        spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
         container = self._ground.session.containers.create(spec)
         files = self._files(settings) if role == "service" else {}
         if files:
