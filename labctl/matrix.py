@@ -60,27 +60,24 @@ class Planned:
 
 
 class _Silence:
-    """How many runs have ended since the engine did not answer, and none otherwise meanwhile."""
+    """How many of the runs that were told of last ended since the engine did not answer."""
 
     def __init__(self, jobs: int) -> None:
         self._most = jobs + IN_VAIN
-        self._runs: list[int] = []
+        self._lost: set[int] = set()
+        self._in_a_row = 0
 
     def hears(self, number: int, event: Event) -> None:
-        """Take one event of a run's journal."""
+        """Take one event of a run's journal, in the run's own thread."""
         if event.kind == ENGINE_LOST:
-            self._runs.append(number)
+            self._lost.add(number)
 
     def ends(self, number: int) -> None:
-        """Take note that a run has ended."""
-        if number not in self._runs:
-            self._runs.clear()
-
-    def demand_end(self) -> None:
-        """Raise EngineUnavailable where the silence has lasted too long."""
-        if len(self._runs) >= self._most:
+        """Take note that a run's end has been told; raise EngineUnavailable where the silence has lasted too long."""
+        self._in_a_row = self._in_a_row + 1 if number in self._lost else 0
+        if self._in_a_row >= self._most:
             raise EngineUnavailable(
-                f"the engine has not answered in {len(self._runs)} runs, one after the other.",
+                f"the engine has not answered in {self._in_a_row} runs, one after the other.",
                 means="It has ended, or it is locked up, so nothing can be told of the runs that are left.",
                 todo="`labctl engine status` shows it; start it again, and then what is left.",
             )
@@ -124,7 +121,6 @@ def matrix(
             result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, hear)))
             if fail_fast and result.verdict in WRONG:
                 over.set()
-            silence.ends(number)
             return result
 
     pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
@@ -135,7 +131,7 @@ def matrix(
             result = future.result()
             if result is not None:
                 watcher.ends(futures[future], result)
-            silence.demand_end()
+                silence.ends(futures[future])
     except BaseException:
         over.set()
         pool.shutdown(wait=False, cancel_futures=True)
