@@ -12,6 +12,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
+    standin      a stand-in for a Docker Engine
     symptoms     errors, read out of any text
     packets      captures, read into connections
     counters     the kernel's own counters
@@ -55,14 +56,16 @@ also run inside the hosts, so they lean on the standard library (and each client
     journal      what happened, in order, on disk as it happens
     subnets      choosing a network's addresses
     wire         our side of the stream to a program inside a host
-    attached     the streams of one host
+    piped        a program of ours as a process of this machine
     witness      what one host's kernel saw
     session      what all runs of one process share
+    attached     the streams of one host
     guard        what a host may send where the machine is on its network
     specs        the containers that a host is made of
     pod          one host: a sandbox and its service
     onmachine    the machine itself, as the clients' host
     lab          a running stack
+    bare         a lab without an engine
     deploy       bringing a stack up, and removing it
     evidence     the kernels' own evidence of what clients saw
     proof        whether the evidence proves the cause

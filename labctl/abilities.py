@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from labctl.model import Ran
 from labctl.places import OWN_IMAGE
 
 LOCAL_ENGINE = "local-engine"
+TWO_USERS = "two-users"  # what labctl runs on this machine itself can be two users, since labctl is root
 USERLAND_PROXY = "userland-proxy"  # connections to published ports are relayed by a process, as is Docker's default
 TRIES = 20.0  # seconds that one may take to be tried
 
@@ -31,6 +33,7 @@ def _rule(match: str) -> Ability:
 ABILITIES = {
     LOCAL_ENGINE: Ability(""),  # not tried: the connection tells
     USERLAND_PROXY: Ability(""),  # not tried: the machine's processes tell, while something is published
+    TWO_USERS: Ability(""),  # not tried: the kernel tells who labctl is
     "ipv6": Ability("test -e /proc/net/if_inet6"),
     "iptables": Ability("iptables -w -S"),
     "nft": Ability("nft list tables"),
@@ -49,6 +52,8 @@ def missing(ability: str, tool: Callable[[list[str]], Ran], *, local: bool, publ
     """
     if ability == LOCAL_ENGINE:
         return "" if local else "the engine runs on another machine"
+    if ability == TWO_USERS:
+        return "" if os.geteuid() == 0 else "labctl does not run as root, so all that it starts is one user"
     if ability == USERLAND_PROXY:
         relays = processes.named("docker-proxy")
         relayed = any(word in published for relay in relays for word in relay.argv)

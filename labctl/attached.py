@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from labctl.engine.connection import Connection
 from labctl.engine.stream import Output, Stream
+from labctl.session import Session
 from labctl.wire import Program
 
 
 class Attached:
     """What is attached to a host's containers; `outputs` are those of each container that ran its service, in order."""
 
-    def __init__(self, host: str, connection: Connection) -> None:
+    def __init__(self, host: str, session: Session) -> None:
         self.outputs: list[Output] = []
         self._host = host
-        self._connection = connection
+        self._session = session
         self._streams: list[Stream] = []
 
     def program(self, container: str, name: str) -> Program:
@@ -32,6 +32,6 @@ class Attached:
             stream.close()
 
     def _to(self, container: str, *, writes: bool) -> Stream:
-        stream = Stream(self._connection, container, writes=writes)
+        stream = Stream(self._session.connection, container, writes=writes)
         self._streams.append(stream)
         return stream

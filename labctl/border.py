@@ -6,22 +6,31 @@ network that leads to them; so it names what is to be done, and a command runs i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from labctl import actions, checks
-from labctl.clients import Target
+from labctl.clients import UNIX, Target
+from labctl.clients._engine import PINNED
 from labctl.documents import Document, Path
 from labctl.errors import Mistake
-from labctl.placeholders import address_of, loopback_of
+from labctl.placeholders import FOLDER, address_of, loopback_of
 from labctl.ports import FIRST, LAST
-from labctl.stack import Stack
+from labctl.stack import ENGINE, Stack, bare_program, wrong_settings
+from labctl.standin import SOCKET, VERSION
 
+BARE_ACTIONS = {"stop", "start", "restart", "kill", "recreate", "client"}
+BARE_LOOKS = {"log", "socket"}
+OWN_SOCKET = f"{UNIX}://${{{FOLDER}}}/{SOCKET}"
 SERVICE_ONLY = "A network with the machine on it takes commands in services' containers only: leave out `with: tools`."
 
 
 def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
     """Yield every place of a scenario that crosses the border."""
+    if on.bare:
+        yield from _bare(document, on)
+        return
     machine, written = on.machine, document.value
     if machine is None or not isinstance(written, dict):
         return
@@ -89,3 +98,54 @@ def _settings(document: Document, path: Path, client: dict[str, Any], machine: s
         wrong = "a client on the machine itself reaches what its own lab publishes, and nothing else."
         hint = f"The target's host is {' or '.join(own)}, its port from {FIRST} to {LAST}."
         yield document.mistake((*path, "target"), wrong, hint)
+
+
+def _bare(document: Document, on: Stack) -> Iterator[Mistake]:
+    """Yield what does not fit a lab without an engine, where all that runs is a process of labctl's own."""
+    written = _mapping(document.value)
+    for path, steps in checks.lists(written):
+        for at, step in _each(path, steps):
+            yield from _bare_step(document, at, step, on)
+    for at, step in _each(("diagnose",), written.get("diagnose")):
+        if not step.keys() & BARE_LOOKS:
+            hint = f"It has {' and '.join(f'`{look}`' for look in sorted(BARE_LOOKS))}."
+            yield document.mistake(at, "nothing else is looked at in a lab without an engine.", hint)
+    yield from _bare_settings(document, ("client",), _mapping(written.get("client")))
+    for key in _mapping(written.get("expect")).keys() & {"counters", "packets"}:
+        yield document.mistake(("expect", key), "nobody counts or captures in a lab without an engine.", at_key=True)
+
+
+def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) -> Iterator[Mistake]:
+    key = actions.key_of(step)
+    if key == "client":
+        yield from _bare_settings(document, (*path, "client"), _mapping(step["client"]))
+        return
+    if key not in BARE_ACTIONS:
+        hint = f"What can be done: {', '.join(sorted(BARE_ACTIONS))}."
+        yield document.mistake(path, "this needs a lab with an engine.", hint)
+    program = bare_program(on.services[step[key]]) if key and step[key] in on.services else None
+    if program != ENGINE:
+        yield document.mistake(path, "this is done to the stand-in for an engine alone.")
+    if "command" in step or "ports" in step:
+        yield document.mistake(path, "a program without a container has neither another command nor ports.")
+    for name, wrong in wrong_settings(program, _texts(step.get("environment"))).items():
+        yield document.mistake((*path, "environment", name), f"{name} {wrong}.")
+    for name in _mapping(step.get("until")).keys() & {"listens", "run"}:
+        yield document.mistake((*path, "until", name), "there is nobody to see this; its `log` tells.", at_key=True)
+
+
+def _bare_settings(document: Document, path: Path, client: dict[str, Any]) -> Iterator[Mistake]:
+    """Yield what a client without a container is not told."""
+    if "run" in client:
+        yield document.mistake((*path, "run"), "no command runs without a container; give a `target`.", at_key=True)
+    for name, value in _texts(client.get("environment")).items():
+        if name != PINNED or not re.fullmatch(VERSION, value):
+            wrong = f"of variables such a client takes {PINNED} alone, a version such as 1.41."
+            yield document.mistake((*path, "environment", name), wrong)
+    if "target" in client and client["target"] != OWN_SOCKET:
+        wrong = "a client without a container reaches the stand-in's socket, and nothing else."
+        yield document.mistake((*path, "target"), wrong, OWN_SOCKET)
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(one) for name, one in _mapping(value).items()}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from labctl import documents, placeholders
-from labctl.clients import Target
+from labctl.clients import UNIX, Target
 from labctl.documents import Document
 from labctl.errors import Mistake, meant, nearest
 from labctl.fields import MOST_STEPS, address
-from labctl.stack import Stack
+from labctl.stack import ENGINE, Stack, bare_program
 
 WAITS = ("after", "after-syns", "after-handshakes", "at-most", "between")  # of a trigger's step
 
@@ -69,7 +69,8 @@ def _unjudged(document: Document) -> Iterator[Mistake]:
 def placeholders_in(document: Document, on: Stack | None) -> Iterator[Mistake]:
     """Yield every placeholder that stands for nothing, or not where it stands."""
     for path, name in placeholders.named(document.value):
-        known = placeholders.known(path, on.services if on else (), on.machine if on else None)
+        where = (path, on.services, on.machine) if on else (path, ())
+        known = placeholders.known(*where, bare=on is not None and on.bare)
         if name not in known:
             written = f"${{{name}}}"
             near = nearest(name, known)
@@ -81,14 +82,27 @@ def target(document: Document, on: Stack) -> Iterator[Mistake]:
     """Yield it where the client's target, which is reached while all is well, has a host that the stack does not."""
     client = document.value.get("client") if isinstance(document.value, dict) else None
     try:
-        host = Target.parse(client["target"]).host  # type: ignore[index]  # whatever it is, its field says so
+        tried = Target.parse(client["target"])  # type: ignore[index]  # whatever it is, its field says so
     except (KeyError, TypeError, ValueError, AttributeError):
         return
+    if tried.scheme == UNIX:
+        return
+    host = tried.host
     settings = on.services.get(str(client.get("host"))) if client else None
     known = {*on.names(), *(settings.extra_hosts if settings else ()), "localhost"}
     if host not in known and not placeholders.PLACEHOLDER.fullmatch(host) and not _is_address(host):
         wrong = f"there is no host called {host!r} in this stack."
         yield document.mistake(("client", "target"), wrong, meant(host, known))
+
+
+def sockets(document: Document, on: Stack) -> Iterator[Mistake]:
+    """Yield the steps that look at the socket of a stand-in for an engine where there is none."""
+    steps = document.value.get("diagnose") if isinstance(document.value, dict) else None
+    for number, step in enumerate(steps if isinstance(steps, list) else ()):
+        host = step.get("socket") if isinstance(step, dict) else None
+        if isinstance(host, str) and host in on.services and bare_program(on.services[host]) != ENGINE:
+            wrong = f"{host!r} is no stand-in for an engine, whose socket labctl sees; `run: ss -xl` lists others."
+            yield document.mistake(("diagnose", number, "socket"), wrong)
 
 
 def dependencies(document: Document, on: Stack) -> Iterator[Mistake]:

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 
 from labctl import subnets
+from labctl.bare import brought_up
+from labctl.clients import speaking
 from labctl.errors import EngineError, EngineUnavailable, Taken
 from labctl.journal import DOCKER, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
@@ -42,6 +44,10 @@ def deployed(
     for targets with the scheme `warm`. Where there are `captures`, every host's packets are captured from its beginning
     on. Raises EngineError and LabError.
     """
+    if stack.bare:
+        with brought_up(stack, client, session, journal, clients or speaking(warm)) as lab:
+            yield lab
+        return
     run = secrets.token_hex(4)
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
     with ExitStack() as undo:
@@ -74,7 +80,7 @@ def deployed(
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
         values = {**_values(stack, places, addresses, machine), UNASSIGNED: str(_usable(subnet)[-1])}
-        yield Lab(pods, values, session, journal)
+        yield Lab(pods, values, journal)
 
 
 def _network(
@@ -174,7 +180,7 @@ def make_network(
     session: Session, name: str, labels: Mapping[str, str], *, internal: bool = True
 ) -> tuple[str, IPv4Network]:
     """Make a network on a subnet that is free; return its id and the subnet. Raises EngineError where none is."""
-    taken = subnets.routes() if session.connection.local else []
+    taken = subnets.routes() if session.local else []
     for attempt, subnet in enumerate(subnets.free(taken)):
         try:
             return session.containers.create_network(name, str(subnet), labels, internal=internal), subnet

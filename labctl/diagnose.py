@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from signal import strsignal
 
+from labctl import standin
+from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
 from labctl.judge import criteria, unmet
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Ran
+from labctl.placeholders import FOLDER
 from labctl.pod import Pod
 from labctl.scenario import DiagnosisStep
 from labctl.waiting import poll
@@ -59,6 +63,9 @@ def _taken(
     elif step.ports is not None:
         host, command = step.ports, f"docker port {step.ports}"
         output = lab.pod(step.ports).published()
+    elif step.socket is not None:
+        host, command = step.socket, f"ls -l {standin.SOCKET}; ss -xl"
+        output = at_socket(Path(lab.values[FOLDER]))
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"
         output = lab.pod(step.state).state()

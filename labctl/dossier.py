@@ -48,7 +48,8 @@ def environment(folder: Path, lab: Lab, session: Session) -> None:
     with ThreadPoolExecutor() as pool:
         sysctls = dict(zip(lab.hosts, pool.map(partial(_sysctls, lab), lab.hosts), strict=True))
     known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
-    told = {"labctl": __version__, "engine": session.connection.versions, "images": known, "sysctls": sysctls}
+    engine = {} if session.engine is None else session.connection.versions
+    told = {"labctl": __version__, "engine": engine, "images": known, "sysctls": sysctls}
     _write(folder / "environment.json", told)
 
 

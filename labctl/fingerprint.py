@@ -1,6 +1,7 @@
 """A run's fingerprint: one line over everything that must be the same in every run of a scenario.
 
-Times, counts, versions and the client's ports are left out; `labctl.reproducible` replaces addresses and the like.
+Times, also how long a client took compared with its timeout, counts, versions and the client's ports are left out;
+`labctl.reproducible` replaces addresses and the like.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _clients(tries: Iterable[Try], phase: PhaseResult, result: Result) -> dict[s
 def _seen(one: Try, phase: PhaseResult, result: Result) -> Any:
     if not phase.phase.broken:
         return one.outcome.value
-    return recorded(one, result.names, result.timeout).model_dump(mode="json", exclude={"version"})
+    return recorded(one, result.names, result.timeout).model_dump(mode="json", exclude={"version", "time"})
 
 
 def _packets(connections: Iterable[Connection], *, broken: bool) -> dict[str, list[list[list[str]]]]:

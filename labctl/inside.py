@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from labctl.clients import Target
+from labctl.clients import UNIX, Target
 from labctl.engine.connection import DEFAULT_SOCKET, Connection
 from labctl.engine.terminal import interact
 from labctl.errors import UsageError
@@ -44,7 +44,7 @@ def spots(lab: Lab) -> Iterator[Spot]:
     for host, pod in lab.pods.items():
         if not pod.settings.on_the_machine:
             yield Spot(host, "tools", pod.place.name)
-        if pod.service and pod.exit() is None:
+        if pod.service and pod.exit() is None and not pod.settings.bare:
             yield Spot(host, "service", pod.service[:SHORT_ID])
 
 
@@ -78,6 +78,9 @@ def tries(observer: Observer, here: Spot) -> Iterator[tuple[str, Place, Command]
     # an image with labctl's programs has curl and nc, whoever it runs as
     ours = here.host == client.host and observer.lab.pod(here.host).settings.image in with_agent()
     place = here.place if ours else "tools"
+    if target.scheme == UNIX:
+        yield client.host, place, ["curl", "-v", "--unix-socket", target.host, f"http://localhost{target.path}"]
+        return
     if target.scheme in WEB:
         yield client.host, place, ["curl", "-v", "--max-time", seconds, target.url]
     yield client.host, place, ["nc", "-vz", "-w", seconds, target.host, str(target.port)]

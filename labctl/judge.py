@@ -9,6 +9,7 @@ from dataclasses import replace
 from labctl.expect import Expect
 from labctl.fields import matches, typed
 from labctl.model import Finding, Outcome, Try
+from labctl.reproducible import AT_ONCE
 from labctl.scenario import DiagnosisStep
 
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
@@ -19,7 +20,8 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
     """Hold one client's try against what is expected of it; None expects success.
 
     What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
-    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`.
+    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`;
+    and so it is where its own timer ran out, nearly all of whose time was such.
     """
 
     def finding(claim: str, held: bool, seen: str, said: str = "") -> Finding:
@@ -27,7 +29,8 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
 
     outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
     said = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
-    yield finding(f"should come to {outcome}", one.outcome is outcome, f"came to {one.outcome}", said)
+    came = finding(f"should come to {outcome}", one.outcome is outcome, f"came to {one.outcome}", said)
+    yield came if came.held else replace(came, busy=_ran_out_of_time(one))
     if expect is None or one.client in expect.clients:
         return
     told_by_library = one.exit_code is None
@@ -42,6 +45,11 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
     if expect.after is not None:
         claim = f"should fail no sooner than {expect.after:g} s"
         yield finding(claim, one.seconds >= expect.after, f"took {one.seconds:.3f} s")
+
+
+def _ran_out_of_time(one: Try) -> bool:
+    """Tell whether a client's timer ran out, and of its time the client had less than what comes at once takes."""
+    return one.outcome is Outcome.TIMED_OUT and one.least_seconds < one.seconds * AT_ONCE
 
 
 def sentence(findings: Sequence[Finding]) -> str:
@@ -78,11 +86,10 @@ def criteria(step: DiagnosisStep) -> str:
 
 def question(step: DiagnosisStep, client: str) -> str:
     """Return what a diagnosis step asks of whom; `client` is the host where a step is taken that names none."""
-    if step.run is None:
-        read = (("log", step.log), ("state", step.state), ("published ports", step.ports))
-        [asked] = (f"the {what} of {host}" for what, host in read if host)
+    if step.reads is not None:
+        asked = "the {} of {}".format(*step.reads)
     else:
-        asked = f"on {step.host or client}: {typed(step.run)}"
+        asked = f"on {step.host or client}: {typed(step.run or '')}"
     return asked + (f"   # {criteria(step)}" if step.judges else "")
 
 

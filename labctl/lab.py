@@ -20,12 +20,11 @@ from labctl.errors import (
 )
 from labctl.fields import argv, matches, typed
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
-from labctl.model import Exit, Ran
+from labctl.model import Ran
 from labctl.pod import Pod
-from labctl.session import Session
 from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
-from labctl.wire import demand
+from labctl.wire import Program, demand
 
 VERBS = frozenset({  # what actions may ask of the engine about a host (`actions.Call`): methods of Pod
     *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
@@ -41,11 +40,10 @@ LAST_LINES = 10  # of a service's output, quoted where it explains something
 class Lab:
     """What actions and observations see of a running stack."""
 
-    def __init__(self, pods: Mapping[str, Pod], values: Mapping[str, str], session: Session, journal: Journal) -> None:
+    def __init__(self, pods: Mapping[str, Pod], values: Mapping[str, str], journal: Journal) -> None:
         self.pods = pods
         self.values = values  # what placeholders stand for
         self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
-        self._session = session
         self._journal = journal
 
     @property
@@ -58,6 +56,13 @@ class Lab:
         if host not in self.pods:
             raise UnknownName("host", host, self.pods)
         return self.pods[host]
+
+    def clients(self, host: str) -> Program:
+        """Return the clients of a host; raises LabError where it runs none."""
+        program = self.pod(host).clients
+        if program is None:
+            raise LabError(f"{host!r} runs no clients.")
+        return program
 
     def apply(self, action: Action) -> None:
         """Do what an action says, see that it took hold, and wait for what must hold before the next thing begins."""
@@ -106,9 +111,7 @@ class Lab:
     def ask(self, step: Ask) -> Any:
         """Ask a program in a host."""
         pod = self.pod(step.host)
-        program = pod.agent if step.of == "agent" else pod.clients
-        if program is None:
-            raise LabError(f"{step.host!r} runs no clients, so it cannot {step.do}.")
+        program = pod.agent if step.of == "agent" else self.clients(step.host)
         arguments = dict(step.arguments)
         patience = float(arguments.get("timeout", PROOF_WITHIN)) + 5
         answer = program.ask(step.do, patience, **arguments)
@@ -133,13 +136,9 @@ class Lab:
         """Run a command in a service's container, as its user, whatever it exits with; None after `seconds`."""
         return self.pod(host).execute(argv=command, seconds=seconds, environment=environment)
 
-    def exit_of(self, container: str) -> Exit | None:
-        """Return how a container ended, or None while it runs."""
-        return self._session.events.exit_of(container)
-
     def lost_a_service(self) -> bool:
         """Tell whether a service has ended otherwise than well."""
-        return any(pod.lost() for pod in self.pods.values())
+        return any(map(_lost, self.pods.values()))
 
     def demand_whole(self) -> None:
         """See that every sandbox is alive; raises AgentLost or DeadlineExceeded where one is not."""
@@ -229,7 +228,7 @@ class Lab:
             def decided() -> bool:
                 nonlocal held
                 held = self._holds(pod, until)
-                return held or (until.run is None and until.exits is None and pod.lost())
+                return held or (until.run is None and until.exits is None and _lost(pod))
 
             poll(decided, until.within, f"{host} until {_awaited(until)}", last=pod.log)
         if not held:
@@ -245,6 +244,11 @@ class Lab:
         if until.exits is not None and ((end := pod.exit()) is None or end.code != until.exits):
             return False
         return until.run is None or self.tool(pod.host, argv(until.run), PROOF_WITHIN).exit_code == 0
+
+
+def _lost(pod: Pod) -> bool:
+    """Tell whether a service has ended, and otherwise than well."""
+    return (end := pod.exit()) is not None and end.code != 0
 
 
 def _summary(step: Ask) -> str:

@@ -161,5 +161,5 @@ def _settle(futures: Iterable[Future[Result | None]], session: Session) -> None:
     deadline = time.monotonic() + SETTLED_WITHIN
     begun = [future for future in futures if not future.cancelled()]  # `wait` takes no cancelled one for done
     while wait(begun, timeout=0.1).not_done and time.monotonic() < deadline:
-        with suppress(LabctlError):  # the session's own end says what is left
+        with suppress(LabctlError):  # the session's own end says what is left; without an engine it is nothing
             sweep(session.containers, f"{SESSION}={session.id}")

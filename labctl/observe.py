@@ -17,7 +17,7 @@ from labctl.actions.client import Settings
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.diagnose import diagnosed
-from labctl.errors import AgentRefused, LabError, NoClient, UsageError
+from labctl.errors import AgentRefused, NoClient, UsageError
 from labctl.evidence import Seen, Witnesses
 from labctl.fields import Command, argv, typed
 from labctl.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
@@ -56,7 +56,7 @@ class Observer:
             self._known = pod.clients_ready(SANDBOX_STARTS)
             for name, why in broken_plugins.items():
                 journal.note(NOTE, f"the client {name} is left out: {why}")
-            self._leave_out(pod.clients_broken())
+            self._leave_out(lab.clients(pod.host).ready(0)["broken"])
             if not self._names():
                 raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
         self._witnesses = Witnesses(lab, journal, scenario.client.host)
@@ -239,9 +239,7 @@ class Observer:
         with self._journal.timed("trying to connect", WAITING):
             if self.scenario.client.run is not None:
                 return (self._command(),)
-            program = self.lab.pod(self.scenario.client.host).clients
-            if program is None:
-                raise LabError(f"{self.scenario.client.host!r} runs no clients.")
+            program = self.lab.clients(self.scenario.client.host)
             return tuple(tried(program, self._names(), self._settings, self.triggers.between))
 
     def _command(self) -> Try:

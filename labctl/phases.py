@@ -92,6 +92,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
             raise Ended(Verdict.FAILED, f"the fix cannot be applied: {error.what}", error.means) from error
         fixed.observe_until(within=scenario.recover.within, successes=scenario.recover.successes)
         if not fixed.held:
+            _demand_processors(fixed)
             raise Ended(Verdict.FAILED, f"the fix does not mend it: {fixed.mismatch}")
         fixed.diagnose()
     yield Phase.FIXED

@@ -15,6 +15,7 @@ from labctl.documents import Path
 PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 TARGET_URL, TARGET_HOST, TARGET_PORT = "client.target.url", "client.target.host", "client.target.port"
 UNASSIGNED = "unassigned.address"  # of the lab's own network, and no host has it
+FOLDER = "folder"  # that the programs of a lab without an engine share
 PROSE = ("explain", "title")
 FIXED = ("name", "cause", "stack", "override", "requires")  # known before there is a lab
 
@@ -29,10 +30,15 @@ def loopback_of(host: str) -> str:
     return address_of(host, "loopback")
 
 
-def known(path: Path, hosts: Collection[str], machine: str | None = None) -> list[str]:
-    """Return the placeholders that may stand at a place of a scenario; `machine` is the host on the machine itself."""
+def known(path: Path, hosts: Collection[str], machine: str | None = None, *, bare: bool = False) -> list[str]:
+    """Return the placeholders that may stand at a place of a scenario.
+
+    `machine` is the host on the machine's own network; a lab that is `bare` has no network.
+    """
     if path[0] in FIXED:
         return []
+    if bare:
+        return [FOLDER, *([TARGET_URL] if path[0] == "diagnose" else [])]
     of_the_lab = [*map(address_of, sorted(hosts)), UNASSIGNED, *([loopback_of(machine)] if machine else [])]
     return [TARGET_URL, TARGET_HOST, TARGET_PORT, *of_the_lab] if path[0] == "diagnose" else of_the_lab
 

@@ -15,6 +15,7 @@ from typing import Any
 from labctl import guard, sockets, specs
 from labctl.actions import DEVICE
 from labctl.attached import Attached
+from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, LabError
 from labctl.fields import Command
 from labctl.model import Exit, Listening, Ran
@@ -44,14 +45,18 @@ class Pod:
         self._frozen = False  # whether the service is paused
         self.network: str | None = place.home  # where it is now; None: nowhere
         self._current = settings  # as the last recreate left them
-        self._session, self._containers = session, session.containers
+        self._session = session
         self._sandbox = ""
         self._made: Future[str] | None = None  # the service's next container, where it was made ahead
         self._agent: Program | None = None
-        self._attached = Attached(host, session.connection)
+        self._attached = Attached(host, session)
         self.outputs = self._attached.outputs
         self._numbers = itertools.count(1)
         self._changing = threading.Lock()
+
+    @property
+    def _containers(self) -> Containers:
+        return self._session.containers
 
     @property
     def agent(self) -> Program:
@@ -124,10 +129,6 @@ class Pod:
         if self.clients is None:
             raise LabError(f"{self.host!r} runs no clients.")
         return dict(self.clients.ready(seconds)["clients"])
-
-    def clients_broken(self) -> Mapping[str, str]:
-        """Return why each client that cannot be used is left out, once the others are ready."""
-        return {} if self.clients is None else dict(self.clients.ready(0)["broken"])
 
     # the verbs
 
@@ -240,15 +241,15 @@ class Pod:
 
     def exit(self) -> Exit | None:
         """Return how the service ended, or None while it runs."""
-        return self._session.events.exit_of(self.service)
+        return self.exit_of(self.service)
+
+    def exit_of(self, container: str) -> Exit | None:
+        """Return how a container that ran the service ended, or None while it runs."""
+        return self._session.events.exit_of(container)
 
     def listeners(self) -> Sequence[Listening]:
         """Return what listens in the host now."""
         return sockets.read(self.agent.ask("sockets", ANSWERS, question=sockets.question(sockets.LISTEN)))[0]
-
-    def lost(self) -> bool:
-        """Tell whether the service has ended, and otherwise than well."""
-        return (end := self.exit()) is not None and end.code != 0
 
     def log(self) -> str:
         """Return what the service printed since it was last made."""

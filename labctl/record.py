@@ -153,6 +153,16 @@ def untried(recorded: Record, seen: Record) -> list[str]:
     return sorted(recorded.clients.keys() - seen.clients.keys())
 
 
+def comparable(recorded: Record, seen: Record) -> Record:
+    """Return what was seen without the clients that have another version than the recorded ones.
+
+    Where clients are the machine's own, and not the image's, another version may well say something else.
+    """
+    known = recorded.clients
+    kept = {name: one for name, one in seen.clients.items() if name not in known or known[name].version == one.version}
+    return seen.model_copy(update={"clients": kept})
+
+
 def differences(recorded: Record, seen: Record) -> list[str]:
     """Return in what the clients that both records have differ, as lines for a person; none where in nothing.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote
 
 ADDRESS, ID, PATH, PID, PORT, TIME = "<address>", "<id>", "<path>", "<pid>", "<port>", "<time>"
 LINE, VERSION = "<line>", "<version>"
@@ -58,13 +59,15 @@ def text(said: str, names: Mapping[str, str]) -> str:
     """Return what a client said, with everything that may vary from run to run replaced by a name for it.
 
     `names` maps placeholders to the lab's addresses (`Result.names`): an address of the lab becomes its placeholder,
-    `${address.server}`; any other of the labs' range `<address>`. Elapsed times keep the words of their unit (`after
-    <time> ms`); settings, such as `timeout=2.0`, stay. A port from 32768 on, beside an address, is a local one. Files'
-    paths become `<path>`, with the line where a traceback names one; URLs' paths stay. Of curl's wordings for its own
-    timer the shortest is taken. What OpenSSL said loses the line of Python's source and the library's version. What was
-    replaced already stays as it is.
+    `${address.server}`, and so does its folder, `${folder}`; any other of the labs' range `<address>`. Elapsed times
+    keep the words of their unit (`after <time> ms`); settings, such as `timeout=2.0`, stay. A port from 32768 on,
+    beside an address, is a local one. Files' paths become `<path>`, with the line where a traceback names one; URLs'
+    paths stay. Of curl's wordings for its own timer the shortest is taken. What OpenSSL said loses the line of Python's
+    source and the library's version. What was replaced already stays as it is.
     """
     placeholders = {address: f"${{{name}}}" for name, address in sorted(names.items(), reverse=True)}
+    for value in filter(lambda value: value.startswith("/"), placeholders):  # a folder; in a URL it may be encoded
+        said = said.replace(value, placeholders[value]).replace(quote(value, safe=""), placeholders[value])
     said = _PATHS.sub(_path, said)
     said = _ADDRESSES.sub(
         lambda found: placeholders.get(found[0], ADDRESS if found[0].startswith(LABS) else found[0]), said

@@ -146,7 +146,7 @@ def _concluded(
         advice=end.advice,
         seconds=journal.now,
         phases=tuple(account.phases),
-        versions={"labctl": __version__, "image": session.image, **session.connection.versions, **account.versions},
+        versions={"labctl": __version__, **session.versions, **account.versions},
         services=account.services,
         folder=str(journal.folder),
         names=account.names,
@@ -174,12 +174,15 @@ def _compared(result: Result, loaded: Loaded) -> Result:
         return result
     if loaded.record is None:
         return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")
-    seen = record.of(result)
+    seen = everyone = record.of(result)
+    if loaded.stack.bare:
+        seen = record.comparable(loaded.record, everyone)
     differences = record.differences(loaded.record, seen)
     if not differences and (new := record.unrecorded(loaded.record, seen)):
         return replace(result, record=f"{UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
     if not differences:
-        return replace(result, record="as recorded")
+        others = sorted(everyone.clients.keys() - seen.clients.keys())
+        return replace(result, record=f"as recorded, but for {', '.join(others)}" if others else "as recorded")
     if not record.differences(loaded.record, record.of(result, like=loaded.record)):
         reason = "the machine was too busy to tell whether clients take as long as recorded"
         return replace(result, verdict=Verdict.INCONCLUSIVE, reason=reason, advice=TOO_BUSY)
@@ -205,16 +208,16 @@ def _attributed(ended: Ended, lab: Lab) -> Ended:
 
 def _demand_here(loaded: Loaded, session: Session) -> None:
     """Skip a scenario with a client on the machine itself where the engine is on another: there is nobody of ours."""
-    if loaded.stack.machine is not None and not session.connection.local:
+    if loaded.stack.machine is not None and not session.local:
         raise Ended(Verdict.SKIPPED, "its client is on the machine itself, and the engine runs on another")
 
 
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
-        host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.hosts))
+        host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.hosts), loaded.scenario.client.host)
         tool = partial(lab.tool, host, seconds=TRIES)
-        why = missing(ability, tool, local=session.connection.local, published=lab.values.values())
+        why = missing(ability, tool, local=session.local, published=lab.values.values())
         if why:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 
@@ -222,7 +225,7 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
 def _services(lab: Lab) -> dict[str, Any]:
     """Return each service's outputs and exits, of every container that ran it."""
     return {
-        name: [{"log": output.text, "exit": lab.exit_of(output.container)} for output in pod.outputs]
+        name: [{"log": output.text, "exit": pod.exit_of(output.container)} for output in pod.outputs]
         for name, pod in lab.pods.items()
         if pod.outputs
     }

@@ -58,6 +58,7 @@ CAUSES = {
     "path": "The way there: a route, a lost packet, a packet that is too large.",
     "limit": "Something is used up: ports, descriptors, connections, memory.",
     "tls": "The two do not agree on TLS, or the certificate does not hold.",
+    "engine": "The Docker Engine itself: its socket, who may use it, which versions of its API it speaks.",
     "access": "The server is reached, and does not let this client in.",
 }
 
@@ -94,6 +95,8 @@ else:
     ]
 
 
+LOOKS = {"log": "log", "state": "state", "ports": "published ports", "socket": "socket (`ls -l`, `ss -xl`)"}
+"""What a diagnosis step may read of a service, in place of running a command, in its key and in words."""
 Actions = tuple[AnyAction, ...]
 KnownCause = Annotated[str, known("cause", CAUSES)]
 KnownAbility = Annotated[str, known("ability", ABILITIES)]
@@ -133,6 +136,7 @@ class DiagnosisStep(Written):
     log: Host | None = None
     state: Host | None = None  # of the service's container, as `docker inspect` has it
     ports: Host | None = None  # of the service, as `docker port` lists where they are published
+    socket: Host | None = None  # of an engine's stand-in, as `ls -l` shows it, and whether somebody listens
     host: Host | None = None
     place: Literal["service", "tools"] = Field(default="service", alias="with")
     shows: Pattern | None = None
@@ -143,17 +147,22 @@ class DiagnosisStep(Written):
 
     @pydantic.model_validator(mode="after")
     def _asks_something(self) -> Self:
-        if len([one for one in (self.run, self.log, self.state, self.ports) if one is not None]) != 1:
-            raise ValueError("a diagnosis step has one of `run`, `log`, `state` and `ports`")
+        asked = [name for name in ("run", *LOOKS) if getattr(self, name) is not None]
+        if len(asked) != 1:
+            raise ValueError(f"a diagnosis step has one of {', '.join(f'`{name}`' for name in ('run', *LOOKS))}")
         if self.run is None and (ignored := self.model_fields_set & {"host", "place", "exits"}):
             names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
-            read = next(name for name in ("log", "state", "ports") if getattr(self, name) is not None)
-            raise ValueError(f"`{read}` is only read, so {names} would mean nothing here")
+            raise ValueError(f"`{asked[0]}` is only read, so {names} would mean nothing here")
         if not self.judges and not self.context:
             raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:
             raise ValueError("a step with `context: true` is shown, not judged")
         return self
+
+    @property
+    def reads(self) -> tuple[str, str] | None:
+        """What it reads of which service, in words; None where it runs a command."""
+        return next(((what, host) for key, what in LOOKS.items() if (host := getattr(self, key)) is not None), None)
 
     @property
     def judges(self) -> bool:
@@ -225,7 +234,8 @@ class Loaded:
         Raises Mistakes where they do not fit its stack.
         """
         document = self.document.with_value({**self.document.value, **written})
-        mistakes = [*checks.placeholders_in(document, self.stack), *border.crossed(document, self.stack)]
+        fitting = (checks.placeholders_in, checks.sockets, border.crossed)
+        mistakes = [mistake for check in fitting for mistake in check(document, self.stack)]
         if mistakes:
             raise Mistakes(mistakes)
         return dataclasses.replace(self, scenario=_parsed(document, self.stack), document=document, record=None)
@@ -256,7 +266,7 @@ def load(file: Path, *, recorded: bool = True) -> Loaded:
     mistakes += checks.placeholders_in(document, on)
     if on is not None:
         mistakes += checks.target(document, on)
-        mistakes += checks.dependencies(document, on)
+        mistakes += [*checks.dependencies(document, on), *checks.sockets(document, on)]
         mistakes += border.crossed(document, on)
     context = {} if on is None else {HOSTS: hosts, NETWORKS: on.networks}
     try:

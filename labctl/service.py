@@ -20,6 +20,7 @@ LONGEST_IMAGE = 255  # characters of its name
 LONGEST_PATH = 255
 MOST_FILES = 1 << 20  # fs.nr_open, see proc(5)
 OF_THE_KERNEL = ("proc", "sys", "dev")
+HOST, NONE = "host", "none"  # modes of a network: the machine's own, or no network at all
 DEFAULT = "default"  # the network of those that name none
 Few = pydantic.Field(max_length=32)
 
@@ -73,8 +74,8 @@ def _user(name: str) -> str:
 
 
 def _mode(mode: str) -> str:
-    """Take `host` alone, of which a stack sees that none but labctl's own clients has it."""
-    if mode != "host":
+    """Take `host` and `none`, of which a stack sees that none but labctl's own programs has it."""
+    if mode not in (HOST, NONE):
         raise ValueError("is refused: every service gets a host of its own on the lab's network")
     return mode
 
@@ -190,8 +191,13 @@ class Service(Written):
 
     @property
     def on_the_machine(self) -> bool:
-        """Whether it runs on the machine itself: it has no host of its own."""
+        """Whether it runs on the machine itself, with its network or with none: it has no host of its own."""
         return self.network_mode is not None
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is no container, but a process of labctl's own, on no network."""
+        return self.network_mode == NONE
 
     def changed(
         self, environment: Mapping[str, str], command: Command | None = None, ports: Ports | None = None

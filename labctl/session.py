@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,28 +14,72 @@ from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
-from labctl.errors import EngineError, EngineUnavailable, NotThere
+from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
 from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
 from labctl.progress import timed
 from labctl.scenario import Loaded
-from labctl.sweep import SESSION, STARTED, look, sweep
+from labctl.sweep import SESSION, STARTED, Leftovers, look, sweep
 from labctl.watchdog import Watchdog
 
+NOTHING = Leftovers({}, {}, ())
 LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """The engine, its events, and the labels of everything that this process makes."""
+class Engine:
+    """The engine that runs the containers, its events, and labctl's own images on it."""
 
-    id: str
     connection: Connection
     containers: Containers
     events: Events
+    images: Mapping[str, str]  # tags, by the names that stacks use
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The engine, where the scenarios need one, and the labels of everything that this process makes."""
+
+    id: str
     began: float  # seconds since 1970
-    images: Mapping[str, str]  # tags of labctl's own images, by the names that stacks use
+    engine: Engine | None
     asked: dict[str, Any] = field(default_factory=dict)  # what is known of images, by their names: see `dossier`
+
+    @property
+    def _demanded(self) -> Engine:
+        if self.engine is None:
+            raise LabError("this session began without an engine, for scenarios that need none.")
+        return self.engine
+
+    @property
+    def connection(self) -> Connection:
+        """How the engine is reached."""
+        return self._demanded.connection
+
+    @property
+    def containers(self) -> Containers:
+        """The engine's containers, networks and volumes."""
+        return self._demanded.containers
+
+    @property
+    def events(self) -> Events:
+        """What the engine tells of them."""
+        return self._demanded.events
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """The tags of labctl's own images, by the names that stacks use."""
+        return self._demanded.images
+
+    @property
+    def local(self) -> bool:
+        """Whether what runs, runs on this machine."""
+        return self.engine is None or self.connection.local
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of what runs the labs."""
+        return {} if self.engine is None else {"image": self.image, **self.connection.versions}
 
     @property
     def image(self) -> str:
@@ -63,10 +107,16 @@ class Session:
 def ready(chosen: Sequence[Loaded], allow_images: Sequence[str] = (), *, signals: bool = True) -> Iterator[Session]:
     """Find the engine, see that every image is there that these scenarios need, and begin a session.
 
+    Where none of them needs an engine, none is looked for.
+
     Progress goes to standard error. Raises UsageError where a stack uses an image that is not allowed, before anything
     else is done; EngineUnavailable and HostError.
     """
     allowed.demand(chosen, allow_images)
+    if all(one.stack.bare for one in chosen):
+        with stoppable(lambda: NOTHING) if signals else nullcontext():
+            yield Session(secrets.token_hex(4), time.time(), None)
+        return
     connection = connect()
     wanted = {name for one in chosen for name in one.stack.own_images()}
     built = image.ensure(connection, OWN_IMAGE, *sorted(wanted - {OWN_IMAGE}), progress=timed())
@@ -91,7 +141,7 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
         events = Events(connection, label)
         undo.callback(events.close)
         undo.callback(_remove, containers, label, watchdog)
-        yield Session(identity, connection, containers, events, time.time(), images)
+        yield Session(identity, time.time(), Engine(connection, containers, events, images))
 
 
 def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:

@@ -6,7 +6,7 @@ A key outside the subset is refused by name.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +16,18 @@ from labctl import compose, documents
 from labctl.catalogue import is_stack
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
-from labctl.fields import Name, Written
+from labctl.fields import Name, Written, argv
 from labctl.places import OWN_IMAGE, images, installed, leads_out
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
+from labctl.standin import unknown
 
 MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned
 ON_THE_MACHINE = {"image", "command", "network_mode", "depends_on"}  # the keys of a service there
+BARE = {*ON_THE_MACHINE, "environment"}  # and of one that has no container
+CLIENTS, ENGINE = "clients", "engine"  # the programs that need none
+ONLY_PROGRAMS = f"image: {OWN_IMAGE}, command: [{CLIENTS}] or [{ENGINE}], network_mode: none"
 ONLY_CLIENTS = f"image: {OWN_IMAGE}, command: [clients], network_mode: host"
 KINDS = {"networks": "network", "depends_on": "service", "configs": "config", "volumes": "volume"}
 
@@ -75,8 +79,13 @@ class Stack(Written):
 
     @property
     def machine(self) -> str | None:
-        """The service on the machine itself, or None."""
-        return next((host for host, one in self.services.items() if one.on_the_machine), None)
+        """The service on the machine's own network, or None."""
+        return next((host for host, one in self.services.items() if one.on_the_machine and not one.bare), None)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it needs no engine: its services are processes of labctl's own."""
+        return any(one.bare for one in self.services.values())
 
     def is_open(self, host: str) -> bool:
         """Tell whether a host begins on a network that the machine itself is on."""
@@ -224,6 +233,9 @@ def _conflicts(stack: Stack, document: Document) -> Iterator[Mistake]:
 
 def _confines(stack: Stack, document: Document) -> Iterator[Mistake]:
     """Yield what would let more than labctl's own clients onto the machine, or more of the machine into a lab."""
+    if stack.bare:
+        yield from _bare(stack, document)
+        return
     there = [name for name, service in stack.services.items() if service.on_the_machine]
     for name in there:
         own = stack.services[name].runs_clients and stack.services[name].image == OWN_IMAGE
@@ -245,6 +257,33 @@ def _confines(stack: Stack, document: Document) -> Iterator[Mistake]:
         if service.ports and not stack.is_open(name):
             wrong = "ports are published to a client on the machine itself (`network_mode: host`), and there is none."
             yield document.mistake(("services", name, "ports"), wrong)
+
+
+def _bare(stack: Stack, document: Document) -> Iterator[Mistake]:
+    """Yield what would let anything but labctl's own programs, with their own settings, run as a bare process."""
+    for name, service in stack.services.items():
+        program = bare_program(service)
+        if not service.bare or program is None or service.model_fields_set - BARE:
+            wrong = "where a service has no network at all, each is one of labctl's own programs, and has no container."
+            yield document.mistake(("services", name), wrong, ONLY_PROGRAMS)
+        for setting, wrong in wrong_settings(program, service.environment).items():
+            yield document.mistake(("services", name, "environment", setting), f"{setting} {wrong}.")
+    for key in ("networks", "volumes", "configs"):
+        if key in stack.model_fields_set:
+            yield document.mistake((key,), "a stack without an engine has none.")
+
+
+def bare_program(service: Service) -> str | None:
+    """Return which of labctl's own programs a service runs that has no container; None where it is none."""
+    if not service.bare or service.image != OWN_IMAGE or service.command is None:
+        return None
+    words = argv(service.command)
+    return words[-1] if words in ([CLIENTS], [ENGINE]) else None
+
+
+def wrong_settings(program: str | None, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with each variable that such a program is not given."""
+    return unknown(settings) if program == ENGINE else dict.fromkeys(settings, "is no setting of the clients")
 
 
 def _leads(stack: Stack, host: str, to: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from labctl.atlas import Entry
-from labctl.clients import Target
+from labctl.clients import UNIX, Target
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
 from labctl.packets import ARP_REQUEST
@@ -28,6 +28,7 @@ SERVER_PORT = "SERVER_PORT"  # the same, for somebody who has another
 ADDRESS = re.compile(r"\$\{[\w.-]+\}|<address>|\b\d{1,3}(?:\.\d{1,3}){3}\b")
 STOCK = "http"  # what the stock server speaks
 CONNECTED = (Stage.HANDSHAKE, Stage.SEND, Stage.RECEIVE)
+NO_ENGINE = (Outcome.UNREACHABLE, Outcome.REFUSED)  # which the docker command words alike
 NUMBER = re.compile(r"\d+")
 
 
@@ -100,6 +101,9 @@ def _comparable(symptom: Symptom, entry: Entry, spoken: Collection[str | None]) 
     any. What was measured with a server that has clients of its own is theirs alone.
     """
     scheme = _scheme(entry)
+    at_socket = _at_socket(symptom)
+    if at_socket is not None and at_socket is not (scheme == UNIX):
+        return {}
     if scheme in spoken:
         return {name: one for name, one in entry.recorded.items() if name == symptom.client}
     return entry.recorded if not spoken or scheme in (STOCK, None) else {}
@@ -108,6 +112,18 @@ def _comparable(symptom: Symptom, entry: Entry, spoken: Collection[str | None]) 
 def _scheme(entry: Entry) -> str | None:
     target = entry.scenario.client.target
     return Target.parse(target).scheme if target else None
+
+
+def _at_socket(symptom: Symptom) -> bool | None:
+    """Tell whether an error is one of a Unix socket; None where the text does not tell.
+
+    curl names the host of its URL, whatever it connects to.
+    """
+    if symptom.client == "docker":
+        return True
+    if symptom.host is None or (symptom.client == "curl" and symptom.host == "localhost"):
+        return None
+    return symptom.host.startswith("/")
 
 
 def _same_code(symptom: Symptom, entry: Entry) -> bool:
@@ -124,7 +140,7 @@ def _same(symptom: Symptom, entry: Entry, seen: Recorded) -> bool:
     and what it was at when its connection was reset: sending (EPIPE), receiving, or shaking hands for TLS.
     """
     if symptom.outcome is None:
-        return _same_words(symptom, entry, seen)
+        return _same_words(symptom, entry, seen) or (_at_socket(symptom) is True and seen.outcome in NO_ENGINE)
     if symptom.outcome is not seen.outcome:
         return False
     stages = _stages(entry, seen)

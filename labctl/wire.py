@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NotYet
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from labctl.engine.stream import STDERR, Stream
+from labctl.engine.stream import STDERR
 from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded
 from labctl.model import Ran
 
@@ -20,8 +20,21 @@ KEPT_OUTPUT = 4000  # characters of what the program printed last
 MOST_REPLY = 32 << 20  # bytes without a line's end, before the program is given up
 
 
+class Stream(Protocol):
+    """The standard streams of a program, wherever it runs."""
+
+    def listen(self, on_output: Callable[[int, bytes], None], on_end: Callable[[], None]) -> None:
+        """Call the one for each piece of output, with its stream's number, and the other at their end."""
+
+    def send(self, message: bytes) -> None:
+        """Write to its standard input; raises OSError where it was cut."""
+
+    def close(self) -> None:
+        """End its input."""
+
+
 class Program:
-    """A program of ours in a container. Every request has a deadline; when the stream ends, all that wait fail."""
+    """A program of ours in a host. Every request has a deadline; when the stream ends, all that wait fail."""
 
     def __init__(self, host: str, stream: Stream, name: str = "agent") -> None:
         self.host = host

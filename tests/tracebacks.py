@@ -15,6 +15,7 @@ CONNECTING = {  # what each client passes through before it is connected
         ("site-packages/aiohappyeyeballs/impl", "_connect_sock"),
     ),
     "asyncio": (("asyncio/streams", "open_connection"), ("asyncio/base_events", "_connect_sock")),
+    "docker": (("site-packages/docker/transport/unixconn", "connect"),),
     "http.client": (("http/client", "connect"), ("socket", "create_connection")),
     "socket": (("socket", "create_connection"),),
     "urllib": (("urllib/request", "do_open"), ("http/client", "connect"), ("socket", "create_connection")),
@@ -49,4 +50,5 @@ def of_files_too(errno: str | None, chain: list[str]) -> bool:
     A builtin OSError tells nothing but its errno, and these errnos are given by open(2), bind(2) and others, too:
     only the frames say that it was a connection.
     """
-    return errno in ("EACCES", "EINVAL", "EADDRNOTAVAIL", "EMFILE") and chain in (["OSError"], ["PermissionError"])
+    files = (["OSError"], ["PermissionError"], ["FileNotFoundError"])
+    return errno in ("ENOENT", "EACCES", "EINVAL", "EADDRNOTAVAIL", "EMFILE") and chain in files

@@ -26,8 +26,11 @@ PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other pa
 ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
 REACH = "LABCTL_REACH"  # the same: the only addresses that clients there may reach, with commas; any unless it is set
 WARM = "LABCTL_WARM"  # the same: the scheme of the targets that clients there are made ready for; http unless it is set
+USER = "LABCTL_USER"  # the same: who the clients there become once they are loaded, UID:GID; nobody else unless set
+UNIX = "unix"  # of a target: the API of a Docker Engine at a Unix socket, as DOCKER_HOST names it
 PORTS = {"http": 80, "https": 443, "tcp": None, "redis": 6379, "postgresql": 5432}
-"""What a target's address may begin with, and the port that is meant where it names none."""
+"""What the address of a target with a port may begin with, and the port that is meant where it names none."""
+SOCKET = re.compile(r"(/|\$\{)[\w./${}-]*")  # an absolute path, or one below a placeholder's
 HOST = re.compile(r"[\w.:${}][\w.:${}-]*")  # a name, an address or a placeholder; with a hyphen in front, an option
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
@@ -37,29 +40,31 @@ class Target(NamedTuple):
 
     url: str
     scheme: str
-    host: str
-    port: int
+    host: str  # of unix, the path of the socket
+    port: int  # of unix, 0
     path: str  # with the query
     verify: bool = True  # of https: whether the server's certificate must hold
 
     @property
     def on_loopback(self) -> bool:
         """Whether the way to it leaves no host."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return self.scheme == UNIX or self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     @classmethod
     def parse(cls, url: str) -> Target:
-        """Read `http://host:port/path`, `tcp://host:port` or an address with another scheme of PORTS.
+        """Read `http://host:port/path`, `tcp://host:port`, `unix:///path` or an address with another scheme of PORTS.
 
         Raises ValueError, with a sentence, where it is none of them.
         """
         if re.search(r"[\s\x00-\x1f\x7f]", url):  # urlsplit would take them out
             raise ValueError("has a blank or a control character in it")
         parts = urlsplit(url)
-        if parts.scheme not in PORTS:
-            raise ValueError(f"begins with none of {', '.join(f'{scheme}://' for scheme in PORTS)}")
+        if parts.scheme not in (*PORTS, UNIX):
+            raise ValueError(f"begins with none of {', '.join(f'{scheme}://' for scheme in (*PORTS, UNIX))}")
         if "@" in parts.netloc:
             raise ValueError("has a user in it; what is tried is shown, and nothing secret belongs there")
+        if parts.scheme == UNIX:
+            return cls._at_socket(url)
         port = PORTS[parts.scheme] if parts.port is None else parts.port
         if not parts.hostname or not port:
             raise ValueError(f"names no {'host' if not parts.hostname else 'port'}")
@@ -67,6 +72,13 @@ class Target(NamedTuple):
             raise ValueError("names a host with a character that no name or address has")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(url, parts.scheme, parts.hostname, port, path)
+
+    @classmethod
+    def _at_socket(cls, url: str) -> Target:
+        path = url.partition("://")[2]
+        if not SOCKET.fullmatch(path) or ".." in path.split("/"):
+            raise ValueError("names no socket, such as unix:///run/docker.sock")
+        return cls(url, UNIX, path, 0, "/version")
 
 
 def names() -> list[str]:
@@ -78,6 +90,20 @@ def in_folder(folder: Path) -> list[str]:
     """Return the names of the clients whose files are in a folder."""
     stems = (path.stem for path in folder.glob("[a-z]*.py"))
     return sorted(stem.replace("_", ".") for stem in stems if stem not in PARTS)
+
+
+def speaking(scheme: str) -> list[str]:
+    """Return the clients of this folder that say that they understand targets with a scheme; none is imported."""
+    folder = Path(__file__).parent
+    return [name for name in in_folder(folder) if scheme in _schemes(folder / file_of(name))]
+
+
+def _schemes(file: Path) -> Collection[str]:
+    import ast
+
+    assigned = [one for one in ast.parse(file.read_text()).body if isinstance(one, ast.Assign)]
+    written = next((one.value for one in assigned if ast.unparse(one.targets[0]) == "SCHEMES"), None)
+    return ast.literal_eval(written) if isinstance(written, ast.Tuple) else ()
 
 
 def file_of(client: str) -> str:

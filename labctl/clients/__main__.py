@@ -5,13 +5,15 @@ a second of processor time, so it is done once, while the other containers of th
 same reason this module and those that it needs do without dataclasses, which take 7 ms to load.
 
 Where LABCTL_CLIENTS is set, only the clients that it names are loaded, with commas between them; LABCTL_WARM is the
-scheme of the targets that they are made ready for, and LABCTL_REACH lists the only addresses that they reach. The first
-line names the clients, and those that are broken. With `--list` it is the only one.
+scheme of the targets that they are made ready for, LABCTL_REACH lists the only addresses that they reach, and
+LABCTL_USER is who they become. The first line names the clients, and those that are broken. With `--list` it is the
+only one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import selectors
@@ -26,12 +28,13 @@ from typing import Any
 
 from labctl.agent.children import Children
 from labctl.agent.lines import Lines
-from labctl.clients import ONLY, REACH, WARM
+from labctl.clients import ONLY, REACH, USER, WARM
 from labctl.clients._batch import Batch, write_all
 from labctl.clients._confined import confine
 from labctl.clients._loading import Client, load
 
 WAITS = 60.0  # seconds that clients may wait for somebody to say that they go on
+LATER = ("http.client", "tenacity")  # what is otherwise loaded only when it is needed
 GRACE = 5.0  # seconds that a try may take beyond its own limits before it is killed: a busy machine lets it wait
 
 
@@ -68,6 +71,8 @@ class Zygote:
         self.clients, self.broken = load(None if only is None else only.split(","), os.environ.get(WARM, "http"))
         if REACH in os.environ:
             confine(os.environ[REACH].split(","))
+        if USER in os.environ:
+            _become(*map(int, os.environ[USER].split(":")))
         self.children: dict[int, Child] = {}
         self.holders: list[int] = []
         self.selector = selectors.DefaultSelector()
@@ -95,11 +100,17 @@ class Zygote:
                     continue
                 chunk = os.read(key.fd, 65536)
                 if not chunk:
-                    os._exit(0)
+                    self._leave()
                 *complete, pending = (pending + chunk).split(b"\n")
                 for line in complete:
                     self._answer(json.loads(line))
             self._end_the_late()
+
+    def _leave(self) -> None:
+        """End, and what was forked too: where this is no PID 1 nobody else does that."""
+        for pid in {*self.holders, *(child.pid for child in self.children.values())}:
+            _kill(pid)
+        os._exit(0)
 
     def _answer(self, request: Mapping[str, Any]) -> None:
         number = request["id"]
@@ -212,6 +223,15 @@ class Zygote:
         if not self.children:
             return None
         return max(0.0, min(child.deadline for child in self.children.values()) - time.monotonic())
+
+
+def _become(user: int, group: int) -> None:
+    """Become another user, for good, once everything is loaded: files of this one's may be closed to that one."""
+    for name in LATER:
+        importlib.import_module(name)
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
 
 
 def _try(clients: Mapping[str, Client], request: Mapping[str, Any], going: int, writing: int) -> None:

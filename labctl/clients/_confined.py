@@ -23,6 +23,8 @@ ADDRESS_AT = {  # where each audit event tells of an address, or of a name: Pyth
 def confine(addresses: Collection[str]) -> None:
     """Have this process and those that it forks reach these addresses only, and look up no name; for good.
 
+    An address that is a folder stands for the Unix sockets in it.
+
     What goes elsewhere meets PermissionError before anything is sent (`sys.addaudithook`). It binds Python alone:
     clients that are commands are given one address, and follow no redirect.
     """
@@ -33,7 +35,7 @@ def confine(addresses: Collection[str]) -> None:
             return
         address = arguments[at]
         host = address[0] if isinstance(address, tuple) else address
-        if host not in addresses:
+        if not any(host == one or (one.startswith("/") and str(host).startswith(f"{one}/")) for one in addresses):
             raise PermissionError(errno.EPERM, f"labctl's clients on the machine itself do not reach {host}")
 
     sys.addaudithook(hear)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from labctl.clients import Target
+from labctl.clients import UNIX, Target, _engine
 
 FIRST_ERROR = 400  # HTTP status codes from here on say that the request failed (RFC 9110, section 15)
 LONGEST_LINE = 4096  # bytes of an answer's first line that are read
@@ -16,7 +16,9 @@ LONGEST_LINE = 4096  # bytes of an answer's first line that are read
 
 def request(target: Target, *, keeps: bool = False) -> bytes:
     """Return what asks for the target, by the version of HTTP in which the server closes, or keeps, the connection."""
-    return f"GET {target.path} HTTP/1.{int(keeps)}\r\nHost: {urlsplit(target.url).netloc}\r\n\r\n".encode()
+    at_socket = target.scheme == UNIX
+    path, host = (_engine.path(target), "localhost") if at_socket else (target.path, urlsplit(target.url).netloc)
+    return f"GET {path} HTTP/1.{int(keeps)}\r\nHost: {host}\r\n\r\n".encode()
 
 
 def length(head: Iterable[str]) -> int:
@@ -32,19 +34,19 @@ def answered(line: bytes) -> str:
     return line.decode("latin-1").strip()
 
 
-def judge(line: str) -> None:
-    """Raise HTTPException where a first line is none of HTTP's, or its status says error."""
+def judge(line: str, said: str = "") -> None:
+    """Raise HTTPException where a first line is none of HTTP's, or its status says error; with what the server said."""
     words = line.split(maxsplit=2)
     if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():  # noqa: PLR2004 - words
         from http.client import BadStatusLine
 
         raise BadStatusLine(line)
-    demand(int(words[1]), words[2] if len(words) > 2 else "")  # noqa: PLR2004 - words
+    demand(int(words[1]), words[2] if len(words) > 2 else "", said)  # noqa: PLR2004 - words
 
 
-def demand(status: int, reason: str) -> None:
-    """Raise HTTPException where a status says error."""
+def demand(status: int, reason: str, said: str = "") -> None:
+    """Raise HTTPException where a status says error; with what the server `said` of it, where that is known."""
     if status >= FIRST_ERROR:
         from http.client import HTTPException
 
-        raise HTTPException(f"{status} {reason}".strip())
+        raise HTTPException(": ".join(filter(None, (f"{status} {reason}".strip(), said))))

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from labctl.clients import PLUGINS, Target, file_of, in_folder
+from labctl.clients import PLUGINS, UNIX, Target, file_of, in_folder
 from labctl.clients._trying import attempt
 
 FOLDERS = {"labctl.clients": Path(__file__).parent, "labctl_plugins": Path(PLUGINS)}  # by their modules' package
 WARM_UP = "://127.0.0.1:1/"  # with a scheme before it; nothing listens there
+NO_SOCKET = f"{UNIX}:///proc/no/socket"
 WARM_UP_TIMEOUT = 0.2
 
 
@@ -46,7 +47,8 @@ def load(only: Collection[str] | None = None, warm: str = "http") -> tuple[dict[
         ]
         for name, client in beginning:
             try:
-                clients[name] = client.result()
+                if (ready := client.result()) is not None:
+                    clients[name] = ready
             except (Exception, SystemExit) as error:  # noqa: BLE001 - one client must not stop the others
                 broken[name] = f"{type(error).__name__}: {error}"
     return dict(sorted(clients.items())), broken
@@ -80,12 +82,12 @@ def _authorities_when_needed() -> Iterator[None]:
         os.environ["SSL_CERT_FILE"] = before
 
 
-def _begin(module: str, file: Path, warm: str, pool: ThreadPoolExecutor) -> Future[Client]:
+def _begin(module: str, file: Path, warm: str, pool: ThreadPoolExecutor) -> Future[Client | None]:
     """Import a client, and have it prepared while others are imported."""
     try:
         imported = _imported(module, file)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is raised again where the result is asked for
-        failed: Future[Client] = Future()
+        failed: Future[Client | None] = Future()
         failed.set_exception(error)
         return failed
     return pool.submit(_prepared, imported, warm)
@@ -101,17 +103,20 @@ def _imported(name: str, file: Path) -> ModuleType:
     return module
 
 
-def _prepared(module: ModuleType, warm: str) -> Client:
+def _prepared(module: ModuleType, warm: str) -> Client | None:
     """Return a client that has told its version and, where it is a library, has loaded what it loads at first use.
 
-    One that does not understand the targets in question is never used, and loads nothing.
+    One that does not understand the targets in question is never used, and loads nothing. None where it is for an
+    engine's socket alone, and the targets are none: its library is not in the image.
     """
     if isinstance(module.SCHEMES, str):
         raise TypeError("SCHEMES is a text, where a tuple of schemes is wanted")
+    if warm != UNIX and {*module.SCHEMES} == {UNIX}:
+        return None
     client = Client(module, str(module.version()), [str(scheme) for scheme in module.SCHEMES])
     if hasattr(module, "command"):
         if not hasattr(module, "read"):
             raise AttributeError("it defines `command`, but no `read`")
     elif warm in client.schemes:
-        attempt(module, Target.parse(warm + WARM_UP), WARM_UP_TIMEOUT)
+        attempt(module, Target.parse(NO_SOCKET if warm == UNIX else warm + WARM_UP), WARM_UP_TIMEOUT)
     return client

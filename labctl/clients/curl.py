@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
-from labctl.clients import Target
+from labctl.clients import Target, _engine
 from labctl.clients._command import first_line, told
-from labctl.clients.outcomes import BY_ERRNO, errno_in
+from labctl.clients.outcomes import BY_ERRNO, NO_SOCKET, errno_in
 
-SCHEMES = ("http", "https")
+SCHEMES = ("http", "https", "unix")
 OUTCOMES = {  # exit codes, curl(1)
     0: ("ok", None),
     1: ("protocol-error", "protocol"),
@@ -24,6 +25,7 @@ OUTCOMES = {  # exit codes, curl(1)
     **dict.fromkeys((35, 51, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91), ("tls-error", "handshake")),
 }
 OWN_TIMER = re.compile(r"Connection timed out after \d+ milliseconds")  # no ETIMEDOUT, although it is worded as one
+NO_SUCH_SOCKET = re.compile(rf"^\* Immediate connect fail for /.*: {re.escape(os.strerror(NO_SOCKET))}$", re.MULTILINE)
 TIMES = "connected after %{time_connect} s\n"
 CONNECTED = re.compile(r"^connected after ([0-9.]+) s$", re.MULTILINE)
 TIMES_OF_TLS = "shook hands after %{time_appconnect} s\n"
@@ -39,6 +41,9 @@ def command(target: Target, timeout: float) -> list[str]:
     """Return the command line; curl's own clock is for the whole transfer, so reading gets the time once more."""
     limits = ["--connect-timeout", f"{timeout:g}", "--max-time", f"{2 * timeout:g}"]
     times = TIMES + TIMES_OF_TLS if target.scheme == "https" else TIMES
+    if target.scheme == "unix":  # what an engine answers says why it refuses
+        to = ["--unix-socket", target.host, f"http://localhost{_engine.path(target)}"]
+        return ["curl", "-gsSv", "--fail-with-body", *limits, "-w", times, *to]
     return ["curl", "-gsSvf" if target.verify else "-gsSvfk", "-o", "/dev/null", *limits, "-w", times, target.url]
 
 
@@ -46,12 +51,15 @@ def read(exit_code: int, stdout: str, stderr: str) -> dict[str, Any]:
     """Return what the command's end means: its exit code, made precise by what it printed."""
     outcome, stage = OUTCOMES.get(exit_code, ("protocol-error", None))
     number = errno_in(OWN_TIMER.sub("", stderr)) if exit_code else None
-    if number is not None and stage in ("connect", "handshake", "send", "receive"):
+    if NO_SUCH_SOCKET.search(stderr):
+        outcome, number = "unreachable", NO_SOCKET
+    elif number is not None and stage in ("connect", "handshake", "send", "receive"):
         outcome = BY_ERRNO[number]
     if outcome == "timed-out" and stage is None:
         stage = _stage(stdout)
-    said = [line for line in stderr.splitlines() if re.match(r"curl: \(\d+\)", line)]
-    return told(outcome, stage, said[-1] if said else "", number)
+    said = [line for line in stderr.splitlines() if re.match(r"curl: \(\d+\)", line)][-1:]
+    answered = [CONNECTED.sub("", stdout).strip()] if said else []
+    return told(outcome, stage, "\n".join(filter(None, answered + said)), number)
 
 
 def _stage(stdout: str) -> str:

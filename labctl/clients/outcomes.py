@@ -30,6 +30,9 @@ BY_ERRNO = {
     errnos.ENFILE: "exhausted",
     errnos.ENOBUFS: "exhausted",
 }
+NO_SOCKET = errnos.ENOENT
+"""What connect(2) gives where there is no Unix socket; a command that prints it may miss any file."""
+OF_A_TRY = {**BY_ERRNO, NO_SOCKET: "unreachable"}
 BY_TYPE: dict[str, tuple[str | None, str | None]] = {
     # a type as a traceback names it, its subclasses included: the outcome and the stage, null where it tells none
     "socket.gaierror": ("name-error", "resolve"),
@@ -69,6 +72,7 @@ BY_TYPE: dict[str, tuple[str | None, str | None]] = {
     "aiohttp.client_exceptions.ServerDisconnectedError": ("closed", "receive"),
     "aiohttp.client_exceptions.ClientPayloadError": ("closed", "receive"),
     "aiohttp.client_exceptions.ClientResponseError": ("protocol-error", "protocol"),
+    "docker.errors.APIError": ("protocol-error", "protocol"),
     "redis.exceptions.ConnectionError": ("closed", None),
     "redis.exceptions.AuthenticationError": ("denied", "protocol"),
     "redis.exceptions.ResponseError": ("protocol-error", "protocol"),
@@ -96,7 +100,7 @@ BY_WORDS = {  # where one type stands for different things
 NUMBERED_BY_WORDS = "psycopg.Error"  # libpq tells an errno by its wording, and a refusal by the server's text alone
 OF_SEVERAL = "Multiple exceptions: "  # asyncio's words where it tried several addresses, each in its own way in vain
 NUMBER = re.compile(r"\[Errno (\d{1,9})\]")
-BY_FRAME = {  # functions of the standard library that a traceback passes through, and what they are at
+BY_FRAME = {  # functions, most of the standard library, that a traceback passes through, and what they are at
     ("socket", "getaddrinfo"): "resolve",
     ("socket", "create_connection"): "connect",
     ("ssl", "do_handshake"): "handshake",
@@ -106,6 +110,8 @@ BY_FRAME = {  # functions of the standard library that a traceback passes throug
     ("asyncio.selector_events", "sock_connect"): "connect",
     ("asyncio.base_events", "create_connection"): "connect",  # where it was so with every address
     ("asyncio.selector_events", "_read_ready__data_received"): "receive",
+    ("docker.transport.unixconn", "connect"): "connect",
+    ("labctl.clients.http_client", "connect"): "connect",  # to a Unix socket, for which the library has no function
     ("redis.connection", "_connect"): "connect",
     ("redis.connection", "read_response"): "receive",
 }
@@ -178,7 +184,7 @@ def _errno(error: BaseException) -> int | None:
 
 def _outcome(error: BaseException) -> str | None:
     number = _errno(error)
-    return _typed(error)[0] if number is None else BY_ERRNO.get(number, "protocol-error")
+    return _typed(error)[0] if number is None else OF_A_TRY.get(number, "protocol-error")
 
 
 def _stage(error: BaseException) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
-from labctl.clients import Target, _http, _tls
+from labctl.clients import Target, _engine, _http, _tls
 from labctl.clients._python import python_version
 from labctl.clients.outcomes import Staged
 
-SCHEMES = ("http", "https", "tcp")
+SCHEMES = ("http", "https", "tcp", "unix")
 
 
 def version() -> str:
@@ -21,9 +21,9 @@ def version() -> str:
 def attempt(target: Target, timeout: float, stage: Staged) -> None:
     """Connect to the first address of the name, and to no other; for HTTP also ask and read the answer's first line."""
     stage.now = "resolve"
-    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    family, address = _address(target)
     stage.now = "connect"
-    with socket.socket(family, kind, protocol) as connection:
+    with socket.socket(family, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(address)
         if target.scheme == "tcp":
@@ -32,9 +32,17 @@ def attempt(target: Target, timeout: float, stage: Staged) -> None:
             _ask(target, secured, stage)
 
 
+def _address(target: Target) -> tuple[int, Any]:
+    """Return the family and the address that connect(2) is given."""
+    if target.scheme == "unix":
+        return socket.AF_UNIX, target.host
+    [(family, *_, address), *_] = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    return family, address
+
+
 def _secured(connection: socket.socket, target: Target, stage: Staged) -> socket.socket:
     """Return what is spoken over: the connection itself, or TLS on it."""
-    if target.scheme == "http":
+    if target.scheme != "https":
         return connection
     stage.now = "handshake"
     return _tls.context(target).wrap_socket(connection, server_hostname=target.host)
@@ -46,8 +54,9 @@ def _ask(target: Target, connection: socket.socket, stage: Staged) -> None:
     stage.now = "receive"
     with connection.makefile("rb") as answer:
         line = _http.answered(answer.readline(_http.LONGEST_LINE))
+        body = answer.read().partition(b"\r\n\r\n")[2] if target.scheme == "unix" else b""
     stage.now = "protocol"
-    _http.judge(line)
+    _http.judge(line, _engine.said(body))
 
 
 def attempt_twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:

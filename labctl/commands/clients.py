@@ -14,7 +14,8 @@ import click
 def command(*, as_json: bool) -> None:
     """List the clients: the targets that each understands, its version, and the file of one of another package.
 
-    The versions are those in labctl's image, which is built where it is missing.
+    The versions are those in labctl's image, which is built where it is missing, and this machine's for clients of an
+    engine, which run here.
     """
     from labctl.report.text import plain
 
@@ -32,6 +33,7 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     Raises EngineUnavailable, HostError, and LabError where they do not answer.
     """
     from labctl import image
+    from labctl.bare import listed_here
     from labctl.clients import broken_plugins, plugin_files, plugins
     from labctl.engine.connection import connect
     from labctl.engine.once import run_once
@@ -53,7 +55,10 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         name: {**client, "plugin": str(sources[name]) if name in sources else None}
         for name, client in told["clients"].items()
     }
-    return known, {**broken_plugins, **told["broken"]}
+    here = json.loads(listed_here())["ok"]
+    for name, client in here["clients"].items():
+        known.setdefault(name, {**client, "plugin": None})
+    return dict(sorted(known.items())), {**broken_plugins, **told["broken"], **here["broken"]}
 
 
 def lines(known: Mapping[str, Mapping[str, Any]], broken: Mapping[str, str]) -> Iterator[str]:

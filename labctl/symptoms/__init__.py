@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from errno import errorcode
 
+from labctl.clients.outcomes import NO_SOCKET
 from labctl.symptoms import commands, node, others, python, statuses, words
 from labctl.symptoms.episode import Episode, Recogniser, Single
 from labctl.symptoms.reading import Line, lines, printable
@@ -67,7 +69,7 @@ def _alone(text: str) -> tuple[Symptom, ...] | None:
         errno = words.errno_of(abs(int(found[1])))
     else:
         errno = found[2].upper() if found[2].upper() in words.NAMES else None
-    if errno is None:
+    if errno is None or errno == errorcode[NO_SOCKET]:  # which is a missing file's much more often
         return ()
     at = 1 + text[: text.find(said[0])].count("\n")
     outcome, stage = words.outcome_of(errno), words.stage_of(errno)

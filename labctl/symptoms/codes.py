@@ -17,6 +17,10 @@ STATUS = re.compile(  # of HTTP, as its clients word it
     r"|\bERROR (\d{3}): "  # wget
     r"|\b(\d{3}) (?i:Bad Gateway|Service (?:Temporarily )?Unavailable|Gateway Time-?out)\b"  # RFC 9110, 15.6; nginx
 )
+ENGINES = {  # Docker's, api/server/middleware/version.go
+    "is too new. maximum supported api version": "API_TOO_NEW",
+    "is too old. minimum supported api version": "API_TOO_OLD",
+}
 CODES: dict[Outcome, dict[str, str]] = {  # wordings, in lower case; the first that a text has tells
     Outcome.NAME_ERROR: {  # getaddrinfo(3): there is no such name, or whoever knows was not reached
         "name or service not known": "EAI_NONAME",  # gai_strerror(3) of glibc
@@ -30,6 +34,7 @@ CODES: dict[Outcome, dict[str, str]] = {  # wordings, in lower case; the first t
     },
     Outcome.PROTOCOL_ERROR: {
         "no live upstreams": "502",  # nginx, ngx_http_upstream.c: NGX_HTTP_UPSTREAM_FT_NOLIVE
+        **ENGINES,
     },
     Outcome.TLS_ERROR: {  # OpenSSL's names, x509_vfy.h and sslerr.h
         "wrong version number": "WRONG_VERSION_NUMBER",
@@ -55,10 +60,9 @@ NOT_READY = {"502", "503", "504"}
 
 def code_of(outcome: Outcome | None, text: str) -> str | None:
     """Return the code that a text about an error of this outcome tells, None where it tells none."""
-    if outcome is Outcome.PROTOCOL_ERROR and (status := status_in(text)):
-        return status
     low, known = text.lower(), CODES.get(outcome, {}) if outcome else {}
-    return next((code for said, code in known.items() if said in low), None) or None
+    worded = next((code for said, code in known.items() if said in low), None) or None
+    return worded or (status_in(text) if outcome is Outcome.PROTOCOL_ERROR else None)
 
 
 def status_in(text: str) -> str | None:
@@ -68,5 +72,5 @@ def status_in(text: str) -> str | None:
 
 
 def not_ready(text: str) -> bool:
-    """Tell whether a text has a status that is a failed connection's."""
-    return status_in(text) in NOT_READY
+    """Tell whether a text has a status that is a failed connection's, or an engine's reason for one."""
+    return status_in(text) in NOT_READY or any(said in text.lower() for said in ENGINES)

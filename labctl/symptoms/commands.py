@@ -88,6 +88,13 @@ ROWS = Rows(
     ),
     row(r"could not translate host name \"(?P<host>[^\"\s]{1,255})\" to address: ", "psql", NO_NAME, RESOLVE),
     row(r"could not connect to server: ", "psql", None, CONNECT),
+    row(r"\bCannot connect to the Docker daemon at unix://(?P<host>/\S{1,255}?)\. Is the ", "docker", None, CONNECT),
+    row(
+        r"permission denied while trying to connect to the (?:Docker daemon socket|docker API) at ",
+        *("docker", DENIED, CONNECT),
+    ),
+    row(r"failed to connect to the docker API at unix://(?P<host>/[^;\s]{1,255});", "docker", None, CONNECT),
+    row(r"\bclient version \d{1,3}\.\d{1,3} is too (?:new|old)\. M", "docker", Outcome.PROTOCOL_ERROR, Stage.PROTOCOL),
     row(r"\bno pg_hba\.conf entry for ", "PostgreSQL", DENIED),
     row(r"\bsorry, too many clients already|\bremaining connection slots are reserved ", "PostgreSQL", EXHAUSTED),
     row(r"\bDENIED Redis is running in protected mode", "Redis", DENIED),

@@ -36,6 +36,7 @@ GO = Rows(
         CONNECT,
     ),
     row(r"\bdial (?:tcp|udp)[46]? (?:\S{1,64}->)?(?P<host>HOST):(?P<port>\d{1,5}): ", "Go", None, CONNECT),
+    row(r"\bdial unix (?P<host>/[^\s:]{1,255}): ", "Go", None, CONNECT),
     row(r"\bread tcp[46]? \S{1,64}->(?P<host>HOST):(?P<port>\d{1,5}): i/o timeout", "Go", TIMED_OUT, RECEIVE),
     row(r"\bread tcp[46]? \S{1,64}->(?P<host>HOST):(?P<port>\d{1,5}): ", "Go", None, RECEIVE),
     row(r"\bwrite tcp[46]? \S{1,64}->(?P<host>HOST):(?P<port>\d{1,5}): i/o timeout", "Go", TIMED_OUT, SEND),

@@ -45,6 +45,7 @@ HINT = re2.compile(
     r"|end of file from server|failed to respond|received no bytes|not be resolved"
     r"|(?:^|[^\" ]|[^\"] )50[234] (?:bad gateway|service |gateway |server error)|50[234], message|too many 50[234]"
     r"|(?:error|code|success):? '?50[234]"
+    r"|docker (?:daemon|api)\b|supported api version"
     r"|pg_hba\.conf|too many clients|connection slots are|protected mode|number of clients reached"
 )
 

@@ -16,6 +16,7 @@ OURS = {  # a package to labctl's client of that name
     "asyncio": "asyncio",
     "redis": "redis",
     "psycopg": "psycopg",
+    "docker": "docker",
 }
 STANDARD = ("builtins", "socket", "ssl", "http.client", "urllib.error", "asyncio", "asyncio.exceptions")
 """Modules whose types are asked for their classes; these are all of the standard library, and named here only."""
@@ -44,6 +45,7 @@ ANSWERS = {  # the server was reached, and answered: only some statuses tell of 
     "httpx.HTTPStatusError",
     "aiohttp.client_exceptions.ClientResponseError",
     "urllib3.exceptions.ResponseError",
+    "docker.errors.APIError",
 }
 QUOTING = {"aiohttp.client_exceptions.ClientPayloadError"}
 """Types that tell the outcome themselves and quote other exceptions without being caused by them."""
@@ -71,6 +73,7 @@ CONNECTIONS = {  # types of failed connections that tell neither outcome nor sta
     "aiohttp.client_exceptions.ClientConnectionError",
     "redis.exceptions.ConnectionError",
     "redis.exceptions.TimeoutError",
+    "docker.errors.DockerException",
 }
 ERRNO_OF = {  # what a builtin type stands for, PEP 3151
     "ConnectionRefusedError": "ECONNREFUSED",

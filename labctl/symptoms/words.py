@@ -11,13 +11,13 @@ import os
 import re
 from dataclasses import dataclass
 
-from labctl.clients.outcomes import BY_ERRNO
+from labctl.clients.outcomes import OF_A_TRY
 from labctl.model import Outcome, Stage
 
 LAST_PORT = 65535
-NAMES = {errnos.errorcode[number]: outcome for number, outcome in BY_ERRNO.items()}
+NAMES = {errnos.errorcode[number]: outcome for number, outcome in OF_A_TRY.items()}
 WORDINGS = {
-    **{os.strerror(number).lower(): errnos.errorcode[number] for number in BY_ERRNO},
+    **{os.strerror(number).lower(): errnos.errorcode[number] for number in OF_A_TRY},
     "operation timed out": "ETIMEDOUT",  # macOS and musl
     "host is unreachable": "EHOSTUNREACH",  # musl
     "can't assign requested address": "EADDRNOTAVAIL",  # macOS
@@ -42,7 +42,7 @@ WINDOWS = {  # WSAGetLastError, Windows Sockets error codes
     10061: "ECONNREFUSED",
     10065: "EHOSTUNREACH",
 }
-OTHERS_TOO = {"EACCES", "EINVAL", "EPERM", "EPIPE", "EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"}
+OTHERS_TOO = {"ENOENT", "EACCES", "EINVAL", "EPERM", "EPIPE", "EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"}
 """What files, pipes and listeners give as well: no failed connection by itself."""
 NO_NAME = (
     "name or service not known",
@@ -64,6 +64,7 @@ HOST = r"(?:\[[0-9A-Fa-f:.%\w]{2,64}\]|[A-Za-z0-9_](?:[\w.-]{0,252}\w)?|[0-9A-Fa
 ENDPOINTS = tuple(
     re.compile(pattern)
     for pattern in (
+        r"\bunix(?:://| )(?P<host>/[\w./@%+-]{0,200}\w)(?P<port>)",
         r"\bhost='(?P<host>[^'\s]{1,255})', port=(?P<port>\d{1,5})",
         r"\('(?P<host>[^'\s]{1,255})', (?P<port>\d{1,5})(?:, \d{1,9}, \d{1,9})?\)",
         (
@@ -79,7 +80,7 @@ ENDPOINTS = tuple(
     )
 )
 
-NEEDED = ("host='", "('", " port ", "://", ":", "(")  # what each of them cannot be without
+NEEDED = ("unix", "host='", "('", " port ", "://", ":", "(")  # what each of them cannot be without
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,9 +162,11 @@ def answers(of: Loaded, session: Session, options: Options) -> list[Try]:
 
 
 def test_where_the_engine_is_elsewhere_it_is_skipped(session: Session, options: Options) -> None:
-    elsewhere = dataclasses.replace(session.connection, candidate=Candidate("tcp://192.0.2.1:2376", "a test"))
+    connection = dataclasses.replace(session.connection, candidate=Candidate("tcp://192.0.2.1:2376", "a test"))
+    assert session.engine is not None
+    elsewhere = dataclasses.replace(session.engine, connection=connection)
     of = scenario.load(installed("scenarios") / "port-not-published.yaml")
-    result = run(of, dataclasses.replace(session, connection=elsewhere), options)
+    result = run(of, dataclasses.replace(session, engine=elsewhere), options)
     assert (result.verdict, result.reason) == (
         Verdict.SKIPPED,
         "its client is on the machine itself, and the engine runs on another",

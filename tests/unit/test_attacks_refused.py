@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from attacks import BESIDE, FILES, FOLDER, INJECTED, RIGHTS, SCENARIO, SHOWN, STACK, SURROUNDINGS, Attack
+from attacks_bare import BARE
 from attacks_large import LARGE, LONG, YAML
 from variants import labctl as called
 from variants import pytest_in
@@ -18,7 +19,7 @@ from labctl.cli import main
 from labctl.report.text import plain
 from labctl.stack import MOST_HOSTS
 
-ATTACKS = [*RIGHTS, *BESIDE, *FILES, *SURROUNDINGS, *INJECTED, *SHOWN, *YAML, *LARGE, *LONG]
+ATTACKS = [*RIGHTS, *BESIDE, *BARE, *FILES, *SURROUNDINGS, *INJECTED, *SHOWN, *YAML, *LARGE, *LONG]
 SECONDS = 5.0  # a tenth of it is usual for the largest
 MEMORY = 64 << 20  # bytes
 NO_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:1", "LABCTL_ENGINE": "never"}

@@ -92,3 +92,26 @@ def test_nc_keeps_a_time_that_is_no_whole_second(seconds: float, line: list[str]
 
 def test_a_target_s_query_is_asked_for_too() -> None:
     assert Target.parse("http://server/slow?for=3s").path == "/slow?for=3s"
+
+
+def test_curl_asks_an_engine_at_its_socket_and_by_the_version_that_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target.parse("unix:///run/x.sock")
+    assert curl.command(target, 2.0)[-3:] == ["--unix-socket", "/run/x.sock", "http://localhost/version"]
+    monkeypatch.setenv("DOCKER_API_VERSION", "1.41")
+    assert curl.command(target, 2.0)[-1] == "http://localhost/v1.41/version"
+
+
+def test_curl_tells_that_there_is_no_socket_and_what_an_engine_said() -> None:
+    stderr = "*   Trying /run/x.sock:0...\n* Immediate connect fail for /run/x.sock: No such file or directory\ncurl: (7) Failed"
+    told = curl.read(7, "connected after 0.000000 s\n", stderr)
+    assert (told["outcome"], told["stage"], told["number"]) == ("unreachable", "connect", 2)
+    told = curl.read(
+        22, '{"message":"too new"}\nconnected after 0.000100 s\n', "curl: (22) The requested URL returned error: 400"
+    )
+    assert told["says"] == '{"message":"too new"}\ncurl: (22) The requested URL returned error: 400'
+
+
+@pytest.mark.parametrize("url", ["unix://", "unix://x", "unix:///a/../b", "unix:///a;b", "unix:///a?b"])
+def test_what_is_no_path_of_a_socket_is_no_target(url: str) -> None:
+    with pytest.raises(ValueError, match="names no socket"):
+        Target.parse(url)

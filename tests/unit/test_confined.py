@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import json, socket, sys
@@ -40,3 +41,24 @@ def test_every_way_leads_to_the_addresses_that_are_named_and_to_no_other() -> No
     elsewhere = {name.split()[0]: end for name, end in came.items() if name.endswith(" 127.0.0.2")}
     assert {name for name, end in there.items() if end == "sent"} == there.keys() - {"unix"}
     assert set(elsewhere.values()) == {"PermissionError"}
+
+
+SOCKETS = """
+import socket, sys
+from labctl.clients._confined import confine
+confine([sys.argv[1]])
+for path in sys.argv[2:]:
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_folder_stands_for_the_sockets_in_it(tmp_path: Path) -> None:
+    paths = [f"{tmp_path}/x", f"{tmp_path}-other/x", f"{tmp_path}", "/run/docker.sock"]
+    command = [sys.executable, "-c", SOCKETS, str(tmp_path), *paths]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    inside, beside, itself, elsewhere = ran.stdout.split()
+    assert (inside, beside, elsewhere) == ("FileNotFoundError", "PermissionError", "PermissionError")
+    assert itself != "FileNotFoundError"

@@ -97,3 +97,15 @@ def test_every_claim_that_did_not_hold_is_in_the_sentence_once(findings: list[Fi
     for claim in ("x", "y"):
         wrong = any(finding.claim == claim and not finding.held for finding in findings)
         assert told.count(f"<{claim}>") == wrong
+
+
+@pytest.mark.parametrize(
+    ("outcome", "starved", "busy"), [("timed-out", 1.1, True), ("timed-out", 0.5, False), ("reset", 1.1, False)]
+)
+def test_whose_timer_ran_out_while_it_had_no_processor_is_told_from_whose_did_otherwise(
+    outcome: str, starved: float, busy: bool
+) -> None:
+    """Also where all should be well: the fix mends it, but not a machine that is too busy for its clients."""
+    seen = replace(REFUSED, outcome=Outcome(outcome), errno=None, errno_number=None, seconds=1.2, starved=starved)
+    [found] = judge(seen, None)
+    assert (found.held, found.busy) == (False, busy)

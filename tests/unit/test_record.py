@@ -192,3 +192,13 @@ def test_the_schema_explains_every_field_of_a_record() -> None:
     made = Record.model_json_schema()
     models = (made, made["$defs"]["Recorded"], made["$defs"]["RecordedLink"])
     assert all(field.get("description") for model in models for field in model["properties"].values())
+
+
+def test_a_client_of_another_version_is_not_compared_where_it_is_the_machine_s_own() -> None:
+    recorded, now = (
+        seen(TOLD, CURL),
+        seen(replace(TOLD, says="otherwise"), replace(CURL, version="curl 8.0.0", says="x")),
+    )
+    assert record.comparable(recorded, now).clients.keys() == {TOLD.client}
+    assert record.comparable(recorded, seen(TOLD, CURL)) == seen(TOLD, CURL)
+    assert record.comparable(seen(TOLD), now).clients.keys() == now.clients.keys()

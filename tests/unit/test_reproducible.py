@@ -179,3 +179,18 @@ def test_a_long_text_takes_no_long_time(part: str) -> None:
 )
 def test_a_time_is_named_by_the_part_of_the_timeout_that_it_takes(seconds: float, named: str) -> None:
     assert time_class(seconds, 2.0) == named
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("unix:///tmp/labctl-1/docker.sock: no", "unix://${folder}/docker.sock: no"),
+        (
+            'Get "http://%2Ftmp%2Flabctl-1%2Fdocker.sock/v1.41/version"',
+            'Get "http://${folder}%2Fdocker.sock/v1.41/version"',
+        ),
+        ("dial unix /tmp/labctl-1/docker.sock: connect", "dial unix ${folder}/docker.sock: connect"),
+    ],
+)
+def test_the_folder_of_a_lab_becomes_its_placeholder(said: str, left: str) -> None:
+    assert text(said, {"folder": "/tmp/labctl-1"}) == left  # noqa: S108 - only its name

@@ -102,7 +102,7 @@ MISTAKES = [
     ("${client.target.port}", "${client.port}", "sound.yaml:24:10: ", "${client.port} is not known here."),
     ("    shows: LISTEN\n", "", "sound.yaml:24:5: ", "nothing judges this step"),
     ("    shows: LISTEN\n", "    shows: LISTEN\n    context: true\n", "sound.yaml:24:5: ", "is shown, not judged"),
-    ("    shows: LISTEN\n", "    shows: LISTEN\n    log: server\n", "sound.yaml:24:5: ", "one of `run`, `log`, `state` and `ports`"),
+    ("    shows: LISTEN\n", "    shows: LISTEN\n    log: server\n", "sound.yaml:24:5: ", "one of `run`, `log`, `state`, `ports`, `socket`"),
     ("    shows: LISTEN\n", "    shows: '('\n", "sound.yaml:27:12: ", "no pattern that RE2 understands"),
     ("    with: tools\n", "    place: tools\n", "sound.yaml:26:5: ", "unknown key 'place'."),
     ("  stage: connect\n", "  packets: [{from: client, kind: SYN}, {from: client, kind: SYN}]\n", "sound.yaml:20:12: ", "the SYN by client stands here twice"),

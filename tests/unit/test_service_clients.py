@@ -9,7 +9,7 @@ import pytest
 from loopback import answer, full, hang_up, nobody, raised, reset, serving, silent
 from understanding import MODULES, of
 
-from labctl.clients import PORTS, Target
+from labctl.clients import PORTS, UNIX, Target
 from labctl.clients.outcomes import Staged, judge
 
 SOON = 0.2  # seconds, for what must time out; psycopg makes two of them
@@ -111,7 +111,7 @@ def test_clients_that_say_nothing_understand_every_target_and_others_their_own()
     assert all({"nc", "telnet"} <= set(of(scheme)) for scheme in PORTS)
     assert of("redis") == ["nc", "redis", "telnet"]
     assert of("postgresql") == ["nc", "psycopg", "telnet"]
-    assert {scheme for module in MODULES.values() for scheme in module.SCHEMES} == set(PORTS)
+    assert {scheme for module in MODULES.values() for scheme in module.SCHEMES} == {*PORTS, UNIX}
 
 
 def test_the_clients_of_services_load_their_libraries_when_they_are_first_asked() -> None:

@@ -21,10 +21,11 @@ from labctl.why import Answer, adapted, why
 def giving(
     outcome: Outcome, stage: Stage | None = None, errno: str | None = None, *, client: str | None = None, says: str = ""
 ) -> set[str]:
-    """Return the scenarios of whose records any has this, of one client or of whichever."""
+    """Return the scenarios of whose records any has this, of one client or of whichever; those of a network."""
     return {
         entry.name
         for entry in entries()
+        if not entry.loaded.stack.bare
         for name, seen in entry.recorded.items()
         if seen.outcome is outcome and stage in (None, seen.stage) and errno in (None, seen.errno)
         if client in (None, name) and says in seen.says
@@ -32,6 +33,7 @@ def giving(
 
 
 REFUSED = giving(Outcome.REFUSED, Stage.CONNECT, "ECONNREFUSED")
+ANYWHERE = REFUSED | {"engine-socket-stale"}  # where a text does not tell whether it was on a network
 SILENT = giving(Outcome.TIMED_OUT, Stage.CONNECT)
 STUCK = giving(Outcome.TIMED_OUT, Stage.RECEIVE)
 UNREACHABLE = giving(Outcome.UNREACHABLE, Stage.CONNECT, "EHOSTUNREACH")
@@ -103,22 +105,22 @@ HELD_OUT = [
     ("dial tcp 10.0.0.7:8080: connect: no route to host", UNREACHABLE),
     ("ssh: connect to host build port 22: Connection refused", REFUSED),
     ("ssh: connect to host build port 22: No route to host", UNREACHABLE),
-    ("java.net.ConnectException: Connection refused", REFUSED),
+    ("java.net.ConnectException: Connection refused", ANYWHERE),
     ("java.net.SocketTimeoutException: connect timed out", SILENT),
     ("read tcp 10.0.0.2:51234->10.0.0.7:8080: read: connection reset by peer", RESET),
     ("ECONNRESET", RESET),
     ("curl: (35) Recv failure: Connection reset by peer", giving(Outcome.RESET, client="curl")),
     ("requests.exceptions.ConnectionError: ('Connection aborted.', BrokenPipeError(32, 'Broken pipe'))", giving(Outcome.RESET, client="requests")),
-    ("ECONNREFUSED", REFUSED),
+    ("ECONNREFUSED", ANYWHERE),
     ("The connection to the server localhost:8080 was refused - did you specify the right host or port?", REFUSED),
     ("org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname and port are correct", REFUSED),
-    ("upstream connect error or disconnect/reset before headers. reset reason: connection failure, transport failure reason: delayed connect error: 111", REFUSED),
-    ("pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on 'db' ([Errno 111] Connection refused)\")", REFUSED),
+    ("upstream connect error or disconnect/reset before headers. reset reason: connection failure, transport failure reason: delayed connect error: 111", ANYWHERE),
+    ("pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on 'db' ([Errno 111] Connection refused)\")", ANYWHERE),
     ("ERROR 2003 (HY000): Can't connect to MySQL server on '10.0.0.3' (110)", SILENT),
     ("io.netty.channel.ConnectTimeoutException: connection timed out: /10.0.0.2:8080", SILENT),
     ("recv() failed (104: Connection reset by peer) while reading response header from upstream", RESET),
     ("AxiosError: connect EHOSTUNREACH 10.0.0.9:80", UNREACHABLE),
-    ("111", REFUSED),
+    ("111", ANYWHERE),
     ("Error: getaddrinfo ENOTFOUND db", NO_SUCH_NAME),
     ("Error: getaddrinfo EAI_AGAIN db", NO_RESOLVER),
     ("dial tcp: lookup db on 127.0.0.11:53: no such host", NO_SUCH_NAME),
@@ -146,6 +148,13 @@ HELD_OUT = [
     ("dial tcp 10.0.0.7:8080: connect: invalid argument", giving(Outcome.UNREACHABLE, errno="EINVAL")),
     ("dial tcp 10.0.0.7:8080: connect: permission denied", giving(Outcome.DENIED, errno="EACCES")),
     ("dial tcp 10.0.0.7:8080: connect: cannot assign requested address", giving(Outcome.EXHAUSTED, errno="EADDRNOTAVAIL")),
+    ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", {"engine-not-running", "engine-socket-stale"}),
+    ('Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/version": dial unix /var/run/docker.sock: connect: permission denied', {"engine-socket-denied"}),
+    ("failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory", {"engine-not-running"}),
+    ("dial unix /run/user/1000/docker.sock: connect: connection refused", {"engine-socket-stale"}),
+    ("docker.errors.DockerException: Error while fetching server API version: ('Connection aborted.', PermissionError(13, 'Permission denied'))", {"engine-socket-denied"}),
+    ("Error response from daemon: client version 1.24 is too old. Minimum supported API version is 1.44, please upgrade your client to a newer version", {"engine-drops-old-api"}),
+    ("Error response from daemon: client version 1.53 is too new. Maximum supported API version is 1.43", {"engine-too-old"}),
     ("dial tcp 10.0.0.7:8080: socket: too many open files", giving(Outcome.EXHAUSTED, errno="EMFILE")),
 ]  # fmt: skip
 
@@ -175,7 +184,7 @@ def test_every_other_scenario_is_excluded_with_what_it_would_show() -> None:
     [answer] = answers("curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused")
     assert answer.own
     assert {cause.scenario for cause in answer.causes} | {one.scenario for one in answer.excluded} == {
-        name for name, entry in BY_NAME.items() if "curl" in entry.recorded
+        name for name, entry in BY_NAME.items() if "curl" in entry.recorded and not entry.loaded.stack.bare
     }
     [drop] = [one.why for one in answer.excluded if one.scenario == "firewall-drop"]
     assert drop == "there curl would show timed-out at connect"
@@ -248,7 +257,7 @@ def test_what_nobody_measured_is_said_to_be_so(tmp_path: Path) -> None:
 def test_json_has_everything_and_nothing_else(tmp_path: Path) -> None:
     done = labctl(tmp_path, "why", "--json", "ECONNREFUSED")
     [answer] = json.loads(done.stdout)
-    assert {cause["scenario"] for cause in answer["causes"]} == REFUSED
+    assert {cause["scenario"] for cause in answer["causes"]} == ANYWHERE
     assert answer["symptom"]["errno"] == "ECONNREFUSED"
     assert {"question", "holds", "fails"} == answer["next"].keys()
 
