@@ -42,6 +42,7 @@ CLIENTS = "labctl.clients"  # the module that is the clients' program
 NOBODY = 65534  # the user and the group who own nothing, of Debian and of the kernel: fs.overflowuid, proc(5)
 BELOW = "/tmp"  # noqa: S108 - where anybody may pass, and a socket's path stays under 108 bytes: hier(7), unix(7)
 PASSABLE = 0o711  # others find what they know the name of in a folder, and cannot list it
+KEEPER = ("sh", "-c", 'cat > /dev/null; rm -rf -- "$1"', "keeper")
 LISTENS = "00010000"  # __SO_ACCEPTCON, include/linux/net.h, as /proc/net/unix shows it
 
 
@@ -115,8 +116,7 @@ class Bare(OnMachine):
 def brought_up(stack: Stack, client: str, session: Session, journal: Journal, clients: Sequence[str]) -> Iterator[Lab]:
     """Bring such a stack up; at the end, whatever the reason, remove all of it. `clients` are loaded on the client."""
     with ExitStack() as undo:
-        folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="labctl-", dir=BELOW)))
-        folder.chmod(PASSABLE)
+        folder = undo.enter_context(_shared_folder())
         pods = {
             host: Bare(host, service, _place(host, clients if host == client else ()), session, folder)
             for host, service in stack.services.items()
@@ -132,6 +132,15 @@ def brought_up(stack: Stack, client: str, session: Session, journal: Journal, cl
                     pod.clients_ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
         yield Lab(pods, {FOLDER: str(folder)}, journal)
+
+
+@contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Make a folder that is gone at the end, whatever ends this process: its keeper has a pipe to wait for that."""
+    folder = Path(tempfile.mkdtemp(prefix="labctl-", dir=BELOW))
+    with subprocess.Popen([*KEEPER, str(folder)], stdin=subprocess.PIPE, start_new_session=True):
+        folder.chmod(PASSABLE)
+        yield folder
 
 
 def listed_here() -> str:

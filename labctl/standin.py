@@ -15,7 +15,6 @@ import socketserver
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -162,10 +161,7 @@ def main() -> None:
     threading.Thread(target=engine.serve_forever, daemon=True).start()
     tell(f"API listen on {engine.path}")  # as dockerd has it
     sys.stdin.read()
-    engine.path.unlink(missing_ok=True)
-    with suppress(OSError):  # whoever made the folder has ended, or removes it
-        engine.path.parent.rmdir()
-    os._exit(0)
+    engine.end()
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test_one_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
         [folder] = {one for process in begun for one in folders_of(process)}
         lab.send_signal(signal.SIGKILL)
     poll(lambda: not any(map(goes_on, begun)), 5, "what it started to end")
-    assert not folder.exists()
+    poll(lambda: not folder.exists(), 5, "its folder to be gone")
 
 
 def test_one_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
