@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labctl.clients import UNIX, Target
-from labctl.engine.connection import DEFAULT_SOCKET, Connection
+from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.engine.terminal import interact
 from labctl.errors import UsageError
 from labctl.fields import Command, argv
 from labctl.lab import Lab
 from labctl.model import Phase
 from labctl.observe import Observer
+from labctl.placeholders import FOLDER
 from labctl.places import with_agent
 from labctl.session import Session
+from labctl.standin import SOCKET
 
 Place = Literal["tools", "service"]
 FIND_SHELL = "command -v bash || command -v sh"
@@ -44,7 +46,7 @@ def spots(lab: Lab) -> Iterator[Spot]:
     for host, pod in lab.pods.items():
         if not pod.settings.on_the_machine:
             yield Spot(host, "tools", pod.place.name)
-        if pod.service and pod.exit() is None and not pod.settings.bare:
+        if pod.service and pod.exit() is None:
             yield Spot(host, "service", pod.service[:SHORT_ID])
 
 
@@ -59,8 +61,12 @@ def spot(lab: Lab, host: str, place: Place) -> Spot:
     return found
 
 
-def ways_in(lab: Lab, connection: Connection, *, but: Spot | None = None) -> Iterator[str]:
-    """Yield, line by line, how to get into a lab from another terminal."""
+def ways_in(lab: Lab, session: Session, *, but: Spot | None = None) -> Iterator[str]:
+    """Yield, line by line, how to get into a lab from another terminal; into one without an engine, how to ask it."""
+    if FOLDER in lab.values:
+        yield f"export DOCKER_HOST={UNIX}://{lab.values[FOLDER]}/{SOCKET}   # then `docker version`, or a program"
+        return
+    connection = session.connection
     # Docker's own command finds by itself what the user chose, and the default
     if not connection.candidate.chosen and connection.address != DEFAULT_SOCKET:
         yield f"export DOCKER_HOST={connection.address}"

@@ -115,7 +115,7 @@ def _keeper(keep: str, out: Any, show: Any, session: Any) -> Any:
             return
         show.rest()
         out.print("The lab is kept, for an hour at most. Look around in it, in another terminal:")
-        for line in ways_in(observer.lab, session.connection):
+        for line in ways_in(observer.lab, session):
             out.print(f"  {line}", soft_wrap=True)
         with suppress(EOFError, KeyboardInterrupt, Interrupted):  # whatever ends the waiting, the verdict comes next
             out.input("Press Enter to remove it. ")

@@ -61,6 +61,11 @@ def command(name: str, at: str, host: str | None, place: Place, images: tuple[st
     where = host or chosen.scenario.client.host
     if where not in chosen.stack.services:
         raise UnknownName("host", where, chosen.stack.services)
+    if chosen.stack.services[where].on_the_machine:
+        raise UsageError(
+            f"{where!r} is this machine itself, where labctl runs programs of its own and opens no shell.",
+            todo=f"Your own terminal is there: `labctl run {name} --keep always` says how to look at the lab from it.",
+        )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("a shell needs a terminal: its input and its output must be one.")
     from labctl.inside import enter, spot
@@ -102,7 +107,7 @@ def _introduce(out: Console, observer: Observer, here: Spot, session: Session) -
     hints = {
         "Worth typing here:": [typed(command) for *at, command in commands if at == [here.host, here.place]],
         "From another terminal:": [
-            *ways_in(observer.lab, session.connection, but=here),
+            *ways_in(observer.lab, session, but=here),
             *(from_outside(observer.lab, *one) for one in commands if one[:2] != (here.host, here.place)),
         ],
         **{

@@ -133,3 +133,10 @@ def test_a_version_is_compared_by_its_numbers(asked: str, refused: bool, monkeyp
     monkeypatch.setenv("API", "1.41")
     monkeypatch.setenv("MINIMUM", "1.24")
     assert bool(refusal(asked)) is refused
+
+
+def test_no_shell_opens_on_this_machine(tmp_path: Path) -> None:
+    done = labctl(tmp_path, "shell", "engine-not-running", "--at", "faulted", **NO_ENGINE)
+    assert done.returncode == 2
+    assert "'client' is this machine itself" in done.stderr
+    assert "labctl run engine-not-running --keep always" in done.stderr
