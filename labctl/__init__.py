@@ -14,7 +14,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     clients      ways to try to connect, run inside the client host
     standin      a stand-in for a Docker Engine
     symptoms     errors, read out of any text
-    packets      captures, read into connections
+    pcap         capture files, read into packets
+    packets      captures of all hosts, put together into connections
     counters     the kernel's own counters
     sockets      the kernel's own list of sockets
     catalogue    the scenarios there are, by name

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from labctl import counters, packets, sockets
+from labctl import counters, packets, pcap, sockets
 from labctl.actions import Action, Ask, RuleCounter
 from labctl.errors import LabctlError, LabError, UnknownName
 from labctl.journal import LABCTL, Journal
@@ -112,7 +112,7 @@ class Witnesses:
     def _blind(self, hosts: Mapping[str, Look]) -> Iterator[str]:
         """Yield which captures show nothing, although their host passed packets on."""
         for host, look in hosts.items():
-            if look.counters.get(FORWARDED) and self._witnesses[host].captured.pcap == packets.header():
+            if look.counters.get(FORWARDED) and self._witnesses[host].captured.pcap == pcap.header():
                 yield f"the capture on {host} is blind: its kernel passed packets on, and it shows none"
 
     @property

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from labctl import clients
 from labctl.fields import HOSTS, Amount, Duration, Errno, Host, Time, Written, known, one_of
 from labctl.model import Outcome, Stage
-from labctl.packets import KINDS
+from labctl.pcap import KINDS
 
 KnownPacket = Annotated[str, known("kind of packet", KINDS)]
 KnownClient = Annotated[str, known("client", clients.names())]

@@ -14,7 +14,8 @@ from typing import Any
 
 from labctl.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
-from labctl.packets import RST, shape
+from labctl.packets import shape
+from labctl.pcap import RST
 from labctl.record import contrast, recorded
 from labctl.reproducible import text
 

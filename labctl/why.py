@@ -14,7 +14,7 @@ from labctl.atlas import Entry
 from labctl.clients import UNIX, Target
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
-from labctl.packets import ARP_REQUEST
+from labctl.pcap import ARP_REQUEST
 from labctl.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.record import Recorded
 from labctl.reproducible import text

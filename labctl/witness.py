@@ -14,7 +14,7 @@ from typing import Any
 
 from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused
-from labctl.packets import SNAP, Captured, header
+from labctl.pcap import SNAP, Captured, header
 from labctl.wire import Program
 
 ANSWERS = 5.0  # seconds

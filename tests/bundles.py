@@ -20,7 +20,8 @@ from labctl.bundle import MANIFEST, Verified, make, verify
 from labctl.fingerprint import fingerprint
 from labctl.journal import NOTE, Journal
 from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
-from labctl.packets import connections, header
+from labctl.packets import connections
+from labctl.pcap import header
 from labctl.places import RUNS
 from labctl.result import COUNTERS, counters
 

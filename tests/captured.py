@@ -11,7 +11,8 @@ from typing import Any
 import dpkt
 
 from labctl.model import Connection
-from labctl.packets import Captured, connections, header
+from labctl.packets import connections
+from labctl.pcap import Captured, header
 
 CLIENT, SERVER, ROUTER, ABSENT = "198.19.3.2", "198.19.3.3", "198.19.3.4", "198.19.3.14"
 CLIENT6, SERVER6 = "fd00::2", "fd00::3"

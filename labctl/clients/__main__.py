@@ -13,7 +13,6 @@ only one.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import selectors
@@ -30,11 +29,10 @@ from labctl.agent.children import Children
 from labctl.agent.lines import Lines
 from labctl.clients import ONLY, REACH, USER, WARM
 from labctl.clients._batch import Batch, write_all
-from labctl.clients._confined import confine
+from labctl.clients._confined import become, confine
 from labctl.clients._loading import Client, load
 
 WAITS = 60.0  # seconds that clients may wait for somebody to say that they go on
-LATER = ("http.client", "tenacity")  # what is otherwise loaded only when it is needed
 GRACE = 5.0  # seconds that a try may take beyond its own limits before it is killed: a busy machine lets it wait
 
 
@@ -72,7 +70,7 @@ class Zygote:
         if REACH in os.environ:
             confine(os.environ[REACH].split(","))
         if USER in os.environ:
-            _become(*map(int, os.environ[USER].split(":")))
+            become(*map(int, os.environ[USER].split(":")))
         self.children: dict[int, Child] = {}
         self.holders: list[int] = []
         self.selector = selectors.DefaultSelector()
@@ -223,15 +221,6 @@ class Zygote:
         if not self.children:
             return None
         return max(0.0, min(child.deadline for child in self.children.values()) - time.monotonic())
-
-
-def _become(user: int, group: int) -> None:
-    """Become another user, for good, once everything is loaded: files of this one's may be closed to that one."""
-    for name in LATER:
-        importlib.import_module(name)
-    os.setgroups([])
-    os.setgid(group)
-    os.setuid(user)
 
 
 def _try(clients: Mapping[str, Client], request: Mapping[str, Any], going: int, writing: int) -> None:

@@ -1,4 +1,4 @@
-"""Clients on the machine itself, kept to the addresses that they are to try.
+"""Clients on the machine itself, kept to the addresses that they are to try, and as a user who owns nothing.
 
 A server that they reach may be anybody's program, and answer with a redirect to what else listens on the machine.
 """
@@ -6,10 +6,13 @@ A server that they reach may be anybody's program, and answer with a redirect to
 from __future__ import annotations
 
 import errno
+import importlib
+import os
 import sys
 from collections.abc import Collection
 from typing import Any
 
+LATER = ("http.client", "tenacity")  # what is otherwise loaded only when it is needed
 ADDRESS_AT = {  # where each audit event tells of an address, or of a name: Python's audit event table
     "socket.connect": 1,
     "socket.sendto": 1,
@@ -18,6 +21,15 @@ ADDRESS_AT = {  # where each audit event tells of an address, or of a name: Pyth
     "socket.gethostbyname": 0,
     "socket.getnameinfo": 0,
 }
+
+
+def become(user: int, group: int) -> None:
+    """Become another user, for good, once everything is loaded: files of this one's may be closed to that one."""
+    for name in LATER:
+        importlib.import_module(name)
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
 
 
 def confine(addresses: Collection[str]) -> None:

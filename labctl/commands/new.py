@@ -140,7 +140,7 @@ def _lists() -> dict[str, str]:
     from labctl import actions, clients, placeholders, scenario
     from labctl.abilities import ABILITIES
     from labctl.model import Outcome, Stage
-    from labctl.packets import KINDS
+    from labctl.pcap import KINDS
     from labctl.places import installed
 
     explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.registry.items())}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from labctl.model import Connection, Packet
-from labctl.packets import ACK, ARP_REQUEST, ICMP_KINDS, KINDS, shape
+from labctl.packets import shape
+from labctl.pcap import ACK, ARP_REQUEST, ICMP_KINDS, KINDS
 from labctl.report.text import plain
 
 WIDTH = 76  # columns, at most

@@ -15,7 +15,7 @@ from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused
 from labctl.lab import Lab
 from labctl.model import Listening
-from labctl.packets import RECORD, Captured, header
+from labctl.pcap import RECORD, Captured, header
 from labctl.waiting import poll
 from labctl.witness import Limits
 

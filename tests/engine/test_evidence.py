@@ -24,7 +24,8 @@ from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.observe import Observer
-from labctl.packets import FIN, RECORD, RST, SYN, Captured, connections
+from labctl.packets import connections
+from labctl.pcap import FIN, RECORD, RST, SYN, Captured
 from labctl.places import installed
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session

@@ -18,7 +18,7 @@ import trying
 import understanding
 from labs import sandbox_of
 
-from labctl import actions, packets, scenario
+from labctl import actions, pcap, scenario
 from labctl.deploy import deployed
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
@@ -48,11 +48,11 @@ TIMES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "prohibits": ({"iptables": "server", "rule": f"{RULE} {PROHIBIT}"}, {"iptables": "server", "delete": f"{RULE} {PROHIBIT}"}),
 }  # fmt: skip
 KINDS = {  # that must be among what is compared
-    "is down": {packets.SYN, packets.RST},
-    "answers": {packets.SYN, packets.SYN_ACK, packets.ACK, packets.DATA, packets.FIN},
-    "drops": {packets.SYN},
-    "rejects": {packets.SYN, "ICMP port-unreachable"},
-    "prohibits": {packets.SYN, "ICMP admin-prohibited"},
+    "is down": {pcap.SYN, pcap.RST},
+    "answers": {pcap.SYN, pcap.SYN_ACK, pcap.ACK, pcap.DATA, pcap.FIN},
+    "drops": {pcap.SYN},
+    "rejects": {pcap.SYN, "ICMP port-unreachable"},
+    "prohibits": {pcap.SYN, "ICMP admin-prohibited"},
 }
 
 TCPDUMP = ["tcpdump", "-i", "any", "-n", "-l", "-v", "-tt", "--immediate-mode", "-s", "256"]
@@ -110,13 +110,13 @@ def _read(printed: str) -> tuple[int, int, str]:
     if icmp is not None:
         [kind] = [kind for words, kind in ERRORS.items() if icmp[1].endswith(words)]
     elif "R" in flags:
-        kind = packets.RST
+        kind = pcap.RST
     elif "S" in flags:
-        kind = packets.SYN_ACK if "." in flags else packets.SYN
+        kind = pcap.SYN_ACK if "." in flags else pcap.SYN
     elif "F" in flags:
-        kind = packets.FIN
+        kind = pcap.FIN
     else:
-        kind = packets.DATA if int(length) else packets.ACK
+        kind = pcap.DATA if int(length) else pcap.ACK
     return int(source), int(target), kind
 
 
@@ -170,7 +170,7 @@ def counted(connections: tuple[Connection, ...]) -> Counted:
     for one in connections:
         to_server, to_client = (one.client_port, one.port), (one.port, one.client_port)
         for packet in one.packets:
-            by_client = packet.by == one.client or packet.kind in packets.ICMP_KINDS
+            by_client = packet.by == one.client or packet.kind in pcap.ICMP_KINDS
             if one.client in (packet.by, packet.reached):
                 found[(*(to_server if by_client else to_client), packet.kind)] += 1
     return found
@@ -215,9 +215,9 @@ def test_tcpdump_and_labctl_see_the_same_packets_where_the_server(time: str, see
 def test_there_is_something_of_every_client_to_compare_where_the_server(time: str, seen: dict[str, Seen]) -> None:
     kinds = {kind for _, _, kind in seen[time].tcpdump}
     assert kinds >= KINDS[time]
-    assert sum(kind == packets.SYN for _, _, kind in seen[time].tcpdump) == len(understanding.of("http"))
+    assert sum(kind == pcap.SYN for _, _, kind in seen[time].tcpdump) == len(understanding.of("http"))
 
 
 def test_a_syn_that_is_sent_again_is_seen_again(seen: dict[str, Seen]) -> None:
-    again = [port for (port, _, kind), times in seen["drops"].tcpdump.items() if kind == packets.SYN and times == 2]
+    again = [port for (port, _, kind), times in seen["drops"].tcpdump.items() if kind == pcap.SYN and times == 2]
     assert len(again) > 1

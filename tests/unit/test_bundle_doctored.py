@@ -16,7 +16,7 @@ from labctl.bundle import MANIFEST, make, verify
 from labctl.doctored import MOST_CAPTURED, contradictions
 from labctl.fingerprint import fingerprint
 from labctl.model import Evidence, Finding, Phase, Verdict
-from labctl.packets import FILE, RECORD, header
+from labctl.pcap import FILE, RECORD, header
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from labctl.model import (
     PhaseResult,
     Verdict,
 )
-from labctl.packets import header
+from labctl.pcap import header
 from labctl.report import bundled as bundled_report
 
 NASTY = "\x1b[2J\x07\r\u202e\npassed forged in 1 s"

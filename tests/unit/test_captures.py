@@ -47,7 +47,8 @@ from captured import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.packets import KINDS, TELLING, Captured, connections, header, shape
+from labctl.packets import TELLING, connections, shape
+from labctl.pcap import KINDS, Captured, header
 from labctl.placeholders import address_of
 
 

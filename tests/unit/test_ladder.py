@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.model import NOBODY, Connection, Packet
-from labctl.packets import KINDS
+from labctl.pcap import KINDS
 from labctl.report.ladder import WIDTH, expected_ladder, ladder
 
 SYN = Packet(0.0, "client", "SYN", again=False, reached="server")

@@ -31,7 +31,7 @@ from captured import (
     wire,
 )
 
-from labctl import packets
+from labctl import pcap
 from labctl.model import NOBODY, Connection, Packet
 from labctl.packets import connections, shape
 
@@ -222,14 +222,14 @@ def test_an_address_that_no_host_has_is_nobodys() -> None:
 def test_a_reset_after_both_have_closed_tells_nothing_of_how_an_attempt_went() -> None:
     """Two processors may reorder the last ACK and a FIN, and the kernel then resets what is over already."""
     fins = [
-        Packet(0.1, "client", packets.FIN, again=False, reached="server"),
-        Packet(0.2, "server", packets.FIN, again=False, reached="client"),
+        Packet(0.1, "client", pcap.FIN, again=False, reached="server"),
+        Packet(0.2, "server", pcap.FIN, again=False, reached="client"),
     ]
-    reset = Packet(0.3, "server", packets.RST, again=False, reached="client")
+    reset = Packet(0.3, "server", pcap.RST, again=False, reached="client")
     assert shape(Connection("client", 50000, "server", 8080, (*fins, reset))) == ()
-    assert shape(Connection("client", 50000, "server", 8080, (fins[0], reset))) == (("server", packets.RST, "client"),)
-    assert shape(Connection("client", 50000, "server", 8080, (*fins, reset)), also={packets.RST}) == (
-        ("server", packets.RST, "client"),
+    assert shape(Connection("client", 50000, "server", 8080, (fins[0], reset))) == (("server", pcap.RST, "client"),)
+    assert shape(Connection("client", 50000, "server", 8080, (*fins, reset)), also={pcap.RST}) == (
+        ("server", pcap.RST, "client"),
     )
 
 
