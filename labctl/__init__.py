@@ -49,6 +49,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     wheels       the image's Python packages
     base         the image's base
     image        the image of the hosts
+    private      where our own engine keeps its things
     dockerd      an engine of our own
     sweep        removing what carries a label
     interrupt    SIGINT and SIGTERM

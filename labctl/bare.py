@@ -100,7 +100,7 @@ class Bare(OnMachine):
         """Return how a process ended, or None while it runs."""
         return self._processes[container].ended_within(0) if container else None
 
-    def close(self) -> None:
+    def close(self, seconds: float = 0.0) -> None:  # noqa: ARG002 - as Pod has it
         """End all that ran."""
         for one in self._processes.values():
             one.close()
@@ -129,7 +129,7 @@ def brought_up(stack: Stack, client: str, session: Session, journal: Journal, cl
         for pod in pods.values():
             if pod.clients is not None:
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
-                    pod.clients_ready(SANDBOX_STARTS)
+                    pod.clients.ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
         yield Lab(pods, {FOLDER: str(folder)}, journal)
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from labctl import subnets
@@ -24,6 +25,11 @@ from labctl.stack import Stack
 from labctl.sweep import RUN, SCENARIO, Leftovers, sweep
 from labctl.witness import Limits, Witness, prepare
 
+APART = 0.25  # seconds between the ends of two hosts whose labctl was killed
+ENDS_WITHIN = 2.0  # seconds for a host to end; a container takes a tenth of that
+"""Hosts leave their network one after the other. Engine 20.10 locks up for good, once in thousands of times, where two
+do so at once: libnetwork's getSvcRecords waits for the controller's lock with the network's held, and
+processEndpointDelete for the network's with the controller's held."""
 MOST_SUBNETS = 50  # tries before the pool is called exhausted
 
 
@@ -58,16 +64,16 @@ def deployed(
         machine = the_machine(stack, places)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
         pods = {}
-        for host, service in stack.services.items():
+        for number, (host, service) in enumerate(stack.services.items()):
             loaded = (clients or None) if host == client else ()
             name = f"labctl-{run}-{host}"
             place = _place(stack, host, name, places[host], addresses, labels, volumes, loaded, warm, machine)
+            place = replace(place, lingers=number * APART)
             pods[host] = _pod(place, host, service, session, journal, captures)
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
             workers.submit(prepare)  # most of what follows is waiting for the engine
-        for pod in pods.values():
-            undo.callback(pod.close)
+        undo.callback(_end, pods)
         begun: dict[str, Future[None]] = {}
         for group in stack.hosts_in_order():
             begun |= {host: workers.submit(_begin, pods[host], pods, begun, client, journal) for host in group}
@@ -76,7 +82,7 @@ def deployed(
         for pod in pods.values():
             if pod.clients is not None:
                 with journal.timed(f"warming the clients on {pod.host}", LABCTL):
-                    pod.clients_ready(SANDBOX_STARTS)
+                    pod.clients.ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
         values = {**_values(stack, places, addresses, machine), UNASSIGNED: str(_usable(subnet)[-1])}
@@ -165,6 +171,12 @@ def _place(
         warm=warm,
         machine=machine,
     )
+
+
+def _end(pods: Mapping[str, Pod]) -> None:
+    """End the hosts, each once the engine has let go of the one before."""
+    for pod in pods.values():
+        pod.close(ENDS_WITHIN)
 
 
 def _remove(session: Session, run: str, journal: Journal) -> None:

@@ -14,14 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from labctl import debian, processes
 from labctl.engine.connection import Connection, candidates, connect
 from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
 from labctl.lock import alone
-from labctl.places import private_engine
+from labctl.private import STOP, Private
 from labctl.progress import Progress
 from labctl.waiting import poll
 
@@ -31,75 +29,15 @@ PACKAGES = {"dockerd": ["docker.io", "apparmor", "ca-certificates"], "iptables":
 
 START = 60.0
 """Seconds for a dockerd to answer; it takes 1 to 2, more on a large data root."""
-STOP = 30.0
-"""Seconds for a dockerd to end by SIGTERM."""
 CONTAINERS_STOP = 5
 """Seconds that it gives its containers."""
 SERVICE = 20.0
 """Seconds for a dockerd that somebody else is starting."""
-CLEANS_UP = "timeout waiting for containerd to start"  # after 15 s: moby, libcontainerd/supervisor/remote_daemon.go
 LONGEST_FOLDER = 70
 """Bytes: a socket's path has at most 107 (unix(7)), and containerd's lie 31 below this folder."""
 
 Confirm = Callable[[str], bool]
 STARTING = "waiting for another labctl, which starts or stops the engine"
-
-
-@dataclass(frozen=True, slots=True)
-class Private:
-    """Where labctl's own engine keeps its things."""
-
-    folder: Path
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Private:
-        """Return the one that belongs to a state folder."""
-        return cls(private_engine(environment))
-
-    @property
-    def settings(self) -> Path:
-        """Dockerd's configuration; it also tells this dockerd from every other."""
-        return self.folder / "daemon.json"
-
-    @property
-    def pid_file(self) -> Path:
-        """Written and removed by dockerd itself."""
-        return self.folder / "docker.pid"
-
-    @property
-    def socket(self) -> Path:
-        """Where it answers."""
-        return self.folder / "docker.sock"
-
-    @property
-    def log(self) -> Path:
-        """What it said since it was last started."""
-        return self.folder / "dockerd.log"
-
-    @property
-    def data(self) -> Path:
-        """Images, containers and volumes; stays when the engine stops."""
-        return self.folder / "data"
-
-    @property
-    def run(self) -> Path:
-        """Sockets and state of what runs."""
-        return self.folder / "exec"
-
-    def process(self) -> processes.Process | None:
-        """Return this engine's dockerd, or None where it does not run. A pid file that lies is seen through."""
-        named = processes.from_pid_file(self.pid_file)
-        if named is not None and str(self.settings) in named.options("--config-file"):
-            return named
-        return next(
-            (one for one in processes.named("dockerd") if str(self.settings) in one.options("--config-file")), None
-        )
-
-    def orphans(self) -> list[processes.Process]:
-        """Return the containerd, the shims and their containers that a killed dockerd left running."""
-        below = f"{self.run}/"
-        mine = [one for one in processes.running() if any(word.startswith(below) for word in one.argv[1:])]
-        return processes.with_descendants(one for one in mine if one.name.startswith("containerd"))
 
 
 def start(environment: Mapping[str, str] = os.environ, *, progress: Progress, confirm: Confirm) -> Connection:
@@ -133,7 +71,7 @@ def stop(environment: Mapping[str, str] = os.environ, *, progress: Progress) -> 
                 progress(f"it did not end within {STOP:g} s, so it is killed")
                 processes.end([dockerd], signal.SIGKILL, seconds=STOP)
         left = private.orphans()
-        _sweep(private)
+        private.sweep()
         return dockerd is not None or bool(left)
 
 
@@ -221,15 +159,16 @@ def _launch(private: Private, environment: Mapping[str, str], progress: Progress
     progress(f"starting dockerd, with all its data in {private.folder}")
     try:
         return _launched(private, environment)
-    except HostError as error:
-        if CLEANS_UP not in error.means:
+    except HostError:
+        overcome = private.overcome()
+        if not overcome:
             raise
-    progress("its containerd cleaned up after an engine that was killed for longer than dockerd waits: once more")
+    progress(f"{overcome}: once more")
     return _launched(private, environment)
 
 
 def _launched(private: Private, environment: Mapping[str, str]) -> Connection:
-    _sweep(private)
+    private.sweep()
     private.settings.write_text(json.dumps(_settings(private), indent=2) + "\n")
     with private.log.open("wb") as log:
         dockerd = subprocess.Popen(
@@ -246,7 +185,7 @@ def _launched(private: Private, environment: Mapping[str, str]) -> Connection:
     except BaseException as error:
         dockerd.terminate()
         dockerd.wait(STOP)
-        _sweep(private)
+        private.sweep()
         if not isinstance(error, DeadlineExceeded):
             raise
         said = debian.last_lines(private.log.read_text(errors="replace"))
@@ -287,13 +226,3 @@ def _await_answer(
     if not found:
         raise DeadlineExceeded("dockerd to answer", seconds)
     return found[0]
-
-
-def _sweep(private: Private) -> None:
-    """Remove what a dockerd that was killed left: its processes, its mounts, files that would stop the next one."""
-    processes.end(private.orphans(), signal.SIGKILL, seconds=STOP)
-    mounted = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    for point in reversed([one for one in mounted if one.startswith(f"{private.folder}/")]):
-        subprocess.run(["umount", "--lazy", point], check=False, stderr=subprocess.DEVNULL)  # what stays does no harm
-    for stale in (private.pid_file, private.socket, private.run / "containerd" / "containerd.pid"):
-        stale.unlink(missing_ok=True)

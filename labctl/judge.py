@@ -16,12 +16,12 @@ MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 MOST_NAMED = 3  # clients, or things seen, where a sentence lists them
 
 
-def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
+def judge(one: Try, expect: Expect | None, *, served: bool = False) -> Iterator[Finding]:
     """Hold one client's try against what is expected of it; None expects success.
 
     What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
-    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`;
-    and so it is where its own timer ran out, nearly all of whose time was such.
+    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`.
+    So it is where others are `served` meanwhile, and its own timer ran out, nearly all of whose time was such.
     """
 
     def finding(claim: str, held: bool, seen: str, said: str = "") -> Finding:
@@ -30,7 +30,7 @@ def judge(one: Try, expect: Expect | None) -> Iterator[Finding]:
     outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
     said = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
     came = finding(f"should come to {outcome}", one.outcome is outcome, f"came to {one.outcome}", said)
-    yield came if came.held else replace(came, busy=_ran_out_of_time(one))
+    yield came if came.held else replace(came, busy=served and outcome is Outcome.OK and _ran_out_of_time(one))
     if expect is None or one.client in expect.clients:
         return
     told_by_library = one.exit_code is None

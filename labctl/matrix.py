@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Semaphore
@@ -93,15 +93,24 @@ def matrix(
 ) -> list[Result | None]:
     """Run everything that is planned, `jobs` at a time; return the results in its order.
 
-    Labs that are only being taken down are not counted, and are never more than `jobs`. With `fail_fast` each run ends
-    before the next begins, and none begins after one has failed or was inconclusive; those that did not begin are None.
-    Whatever ends the matrix early, no run of it goes on when this is left.
+    Labs that are only being taken down are not counted, nor are those in which nothing is done but wait, unless one job
+    is asked for; all together are never more than twice `jobs`. With `fail_fast` each run ends before the next begins,
+    and none begins after one has failed or was inconclusive; those that did not begin are None. Whatever ends the
+    matrix early, no run of it goes on when this is left.
 
     Raises EngineUnavailable where the engine has fallen silent for good: each run would wait for it in vain.
     """
     over = Flag()
     places = Semaphore(jobs)
     silence = _Silence(jobs)
+
+    @contextmanager
+    def rest() -> Iterator[None]:
+        places.release()
+        try:
+            yield
+        finally:
+            places.acquire()
 
     def one(number: int) -> Result | None:
         places.acquire()
@@ -118,11 +127,13 @@ def matrix(
 
             watcher.begins(number)
             options = planned[number].options
-            result = run(planned[number].loaded, session, replace(options, listeners=(*options.listeners, hear)))
+            own = replace(options, listeners=(*options.listeners, hear), rest=resting)
+            result = run(planned[number].loaded, session, own)
             if fail_fast and result.verdict in WRONG:
                 over.set()
             return result
 
+    resting = nullcontext if fail_fast or jobs == 1 else rest
     pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
     order = _longest_first(planned) if jobs > 1 else range(len(planned))
     futures = {pool.submit(one, number): number for number in order}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from errno import errorcode
 from typing import Any
 
@@ -33,13 +34,17 @@ from labctl.triggers import Triggers
 BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
 CONTROLS_EVERY = 1.0  # seconds between two observations that only see whether it stays broken
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
+Rest = Callable[[], AbstractContextManager[Any]]
+"""Is entered for as long as a run does nothing but wait for its control's sake."""
 COMMAND = "run"  # the name of the client that is the scenario's own command
 
 
 class Observer:
     """Observes one lab through a run's phases; `begin` starts a phase afresh."""
 
-    def __init__(self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = ()) -> None:
+    def __init__(
+        self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = (), rest: Rest = nullcontext
+    ) -> None:
         self.scenario = scenario
         self.lab = lab
         self.triggers = Triggers(lab, scenario.trigger, self._apply)
@@ -48,15 +53,16 @@ class Observer:
         self.broken_timeout = self._timeout  # while the fault is in place
         self._took = 0.0  # seconds, the last observation
         self._chosen = chosen
+        self._rest = rest
         self._known: Mapping[str, Any] = {}
         if scenario.client.run is not None and chosen:
             raise NoClient(f"{', '.join(chosen)} cannot take the place of the command that the scenario runs.")
         if scenario.client.run is None:
-            pod = lab.pod(scenario.client.host)
-            self._known = pod.clients_ready(SANDBOX_STARTS)
+            said = lab.clients(scenario.client.host).ready(SANDBOX_STARTS)
+            self._known = said["clients"]
             for name, why in broken_plugins.items():
                 journal.note(NOTE, f"the client {name} is left out: {why}")
-            self._leave_out(lab.clients(pod.host).ready(0)["broken"])
+            self._leave_out(said["broken"])
             if not self._names():
                 raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
         self._witnesses = Witnesses(lab, journal, scenario.client.host)
@@ -152,7 +158,8 @@ class Observer:
             self.broken_timeout = self._timeout
         self.triggers.release()
         expect = self.scenario.expect if self.phase.broken and not healed else None
-        findings = tuple(finding for one in tries for finding in judge(one, expect))
+        served = any(one.outcome is Outcome.OK for one in tries)
+        findings = tuple(finding for one in tries for finding in judge(one, expect, served=served))
         observation = Observation(at, tries, findings)
         self.observations.append(observation)
         return observation
@@ -214,7 +221,8 @@ class Observer:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if self._took < CONTROLS_EVERY:
-                self._pause(min(CONTROLS_EVERY, left))
+                with self._rest():
+                    self._pause(min(CONTROLS_EVERY, left))
             if not self.observe().held:
                 return
 

@@ -10,13 +10,13 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from contextlib import suppress
 
 from labctl import guard, sockets, specs
 from labctl.actions import DEVICE
 from labctl.attached import Attached
 from labctl.engine.containers import Containers
-from labctl.errors import DeadlineExceeded, LabError
+from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
 from labctl.fields import Command
 from labctl.model import Exit, Listening, Ran
 from labctl.ports import Ports
@@ -123,12 +123,6 @@ class Pod:
         container = self._create(specs.CLIENTS_ROLE, specs.CLIENTS)
         self.clients = self._attached.program(container, "clients")
         self._containers.start(container)
-
-    def clients_ready(self, seconds: float) -> Mapping[str, Any]:
-        """Wait until the clients are loaded and warm; return their versions and the targets they understand."""
-        if self.clients is None:
-            raise LabError(f"{self.host!r} runs no clients.")
-        return dict(self.clients.ready(seconds)["clients"])
 
     # the verbs
 
@@ -276,9 +270,15 @@ class Pod:
         if not self._session.events.await_health(self.service, seconds):
             raise DeadlineExceeded(f"{self.host} to become healthy", seconds, last=self.log())
 
-    def close(self) -> None:
-        """Cut the streams: the agent ends, and everything in its PID namespace with it."""
+    def close(self, seconds: float = 0.0) -> None:
+        """End the agent, and everything in its PID namespace with it; wait at most so long until the engine knows."""
+        runs = self._agent is not None and self._agent.hello.done()
+        with suppress(LabctlError):
+            self.agent.asked("end")
         self._attached.close()
+        with suppress(EngineError):
+            if runs and seconds:
+                self._session.events.await_end(self._sandbox, seconds)
 
     def _end_service(self) -> None:
         if self.exit() is None:
@@ -291,7 +291,7 @@ class Pod:
         if beside:
             self.add_clients()
         if self.clients is not None:
-            self.clients_ready(SANDBOX_STARTS)
+            self.clients.ready(SANDBOX_STARTS)
 
     def _create(self, role: str, settings: Service) -> str:
         name = f"{self.place.name}-{role}-{next(self._numbers)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from labctl.fingerprint import fingerprint
 from labctl.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
 from labctl.lab import Lab
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
-from labctl.observe import Observer
+from labctl.observe import Observer, Rest
 from labctl.phases import TOO_BUSY, Ended, phases
 from labctl.places import RUNS
 from labctl.scenario import Loaded
@@ -36,7 +37,8 @@ class Options:
 
     `visit` is called with the lab as it stands at the end, before it is removed. Without `captures`, or `record`, the
     kernels are not looked at, or the errors not compared with the scenario's record. `allow_images` are the images that
-    stacks may use besides labctl's own: names, or patterns as the shell has them.
+    stacks may use besides labctl's own: names, or patterns as the shell has them. `rest` is entered while a run does
+    nothing but wait.
     """
 
     clients: tuple[str, ...] = ()
@@ -47,6 +49,7 @@ class Options:
     captures: Limits | None = EVERYTHING
     record: bool = True
     allow_images: tuple[str, ...] = ()
+    rest: Rest = nullcontext
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: O
     try:
         scenario = loaded.filled(lab.values)
         dossier.resolved(journal.folder, scenario)
-        observer = Observer(lab, scenario, journal, options.clients)
+        observer = Observer(lab, scenario, journal, options.clients, options.rest)
         account.versions |= observer.versions
         _demand(lab, loaded, session)
         end = _until(options.until, observer, journal, account, describe)

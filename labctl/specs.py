@@ -68,6 +68,7 @@ class Place:
     clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
     warm: str = "http"  # the scheme of the targets that they are made ready for
     machine: Machine | None = None  # the machine itself, where it is on the networks, too
+    lingers: float = 0.0  # seconds that it stays where labctl is killed: see `labctl.deploy.APART`
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:
@@ -75,7 +76,7 @@ def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Pla
     return ContainerSpec(
         name=place.name,
         image=image,
-        command=["agent", f"{TIME_TO_LIVE:g}"],
+        command=["agent", f"{TIME_TO_LIVE:g}", f"{place.lingers:g}"],
         labels={**place.labels, ROLE: SANDBOX},
         user="0",
         hostname=host,

@@ -30,6 +30,7 @@ class Leftovers:
     containers: Mapping[str, str]
     networks: Mapping[str, str]
     volumes: Sequence[str]
+    hosts: Sequence[Sequence[str]] = ()  # of each run, the sandboxes that run, in the order in which they were made
 
     def __bool__(self) -> bool:
         return bool(self.containers or self.networks or self.volumes)
@@ -40,10 +41,15 @@ class Leftovers:
 
 def look(containers: Containers, label: str) -> Leftovers:
     """Return what carries a label now."""
+    there = containers.labelled(label)
+    hosts: dict[str, list[str]] = {}
+    for one in sorted(filter(_is_host, there), key=lambda one: int(one["Created"])):
+        hosts.setdefault(one["Labels"].get(RUN, ""), []).append(one["Id"])
     return Leftovers(
-        {one["Id"]: (one["Names"] or [one["Id"]])[0].lstrip("/") for one in containers.labelled(label)},
+        {one["Id"]: (one["Names"] or [one["Id"]])[0].lstrip("/") for one in there},
         {one["Id"]: one["Name"] for one in containers.labelled_networks(label)},
         [str(one["Name"]) for one in containers.labelled_volumes(label)],
+        list(hosts.values()),
     )
 
 
@@ -77,14 +83,25 @@ def sweep(
         time.sleep(BETWEEN)
 
 
+def _is_host(container: Mapping[str, Any]) -> bool:
+    return container["Labels"].get(ROLE) == SANDBOX and container["State"] in ALIVE
+
+
 def _remove(containers: Containers, left: Leftovers) -> None:
+    """Remove all that is left; the hosts of one run in turn, for the engine's sake (`labctl.deploy.ENDS_WITHIN`)."""
+    hosts = {host for run in left.hosts for host in run}
     with ThreadPoolExecutor(8, thread_name_prefix="sweep") as pool:
-        for container in left.containers:
-            pool.submit(_quietly, containers.remove, container)
+        for in_turn in [*left.hosts, *([one] for one in left.containers if one not in hosts)]:
+            pool.submit(_remove_containers, containers, in_turn)
     for network in left.networks:
         _quietly(containers.remove_network, network)
     for volume in left.volumes:
         _quietly(containers.remove_volume, volume)
+
+
+def _remove_containers(containers: Containers, in_turn: Sequence[str]) -> None:
+    for container in in_turn:
+        _quietly(containers.remove, container)
 
 
 def _quietly(remove: Any, thing: str) -> None:
@@ -109,7 +126,7 @@ def living_sessions(containers: Containers) -> set[str]:
 def _there_and_living(containers: Containers) -> tuple[set[str], set[str]]:
     there = containers.labelled(SESSION)
     left = [*there, *containers.labelled_networks(SESSION), *containers.labelled_volumes(SESSION)]
-    running = [one for one in there if one["Labels"].get(ROLE) == SANDBOX and one["State"] in ALIVE]
+    running = [one for one in there if _is_host(one)]
     young = [one for one in left if abs(time.time() - float(one["Labels"].get(STARTED, 0))) < YOUNG]  # clocks are set
     return _sessions(left), _sessions(running) | _sessions(young)
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from labctl.agent.lines import Lines
 from labctl.agent.looks import Looks, answer
 from labctl.agent.resolver import Resolver
 
+LINGERS_AT = 2  # the argument
 Request = Mapping[str, Any]
 RESOLV_CONF = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 """A resolver that is silent costs a second, not the ten that resolv.conf(5) has by default: two tries of five."""
@@ -49,12 +51,17 @@ def _known() -> Mapping[str, Callable[[Request], Any]]:
     def look(request: Request) -> Any:
         return looks.look(request["question"], last=bool(request["last"]))
 
-    return {one.__name__: one for one in (run, resolve, misbehave, sockets, capture, look)}
+    def end(_: Request) -> None:
+        os._exit(0)
+
+    return {one.__name__: one for one in (run, resolve, misbehave, sockets, capture, look, end)}
 
 
 def main() -> None:
     """Serve until the stream ends or the time to live (the first argument, in seconds) is over.
 
+    Where the stream ends and nobody said so, labctl was killed, and all hosts of a lab hear of it at once: each waits
+    as long as its second argument says, since engine 20.10 locks up, now and then, when two leave a network together.
     Then the kernel ends the rest of this PID namespace. Anywhere else than at its head it refuses to run: what it does
     to a host's network and files it must never do to the machine.
     """
@@ -81,6 +88,7 @@ def main() -> None:
     lines.reply(None, ok={"pid": os.getpid()})
     for request in lines:
         threading.Thread(target=answer, args=(request,), daemon=True).start()
+    time.sleep(float(sys.argv[2]) if len(sys.argv) > LINGERS_AT else 0)
     os._exit(0)  # daemon threads may be in the middle of something; nothing is worth waiting for
 
 

@@ -58,7 +58,7 @@ def read(exit_code: int, stdout: str, stderr: str) -> dict[str, Any]:
     if outcome == "timed-out" and stage is None:
         stage = _stage(stdout)
     said = [line for line in stderr.splitlines() if re.match(r"curl: \(\d+\)", line)][-1:]
-    answered = [CONNECTED.sub("", stdout).strip()] if said else []
+    answered = [SHOOK_HANDS.sub("", CONNECTED.sub("", stdout)).strip()] if said else []
     return told(outcome, stage, "\n".join(filter(None, answered + said)), number)
 
 

@@ -9,7 +9,7 @@ import click
 from labctl.progress import timed
 
 if TYPE_CHECKING:
-    from labctl.dockerd import Private
+    from labctl.private import Private
 
 
 @click.group(epilog="Example: labctl engine start")
@@ -31,8 +31,9 @@ def start(*, yes: bool, quiet: bool) -> None:
     """
     from labctl import dockerd
     from labctl.commands._common import agreed
+    from labctl.private import Private
 
-    private = dockerd.Private.of()
+    private = Private.of()
     before = private.process()
     connection = dockerd.start(progress=timed(), confirm=lambda question: yes or agreed(question))
     own = private.process()
@@ -46,10 +47,10 @@ def start(*, yes: bool, quiet: bool) -> None:
 @command.command(epilog="Example: labctl engine status")
 def status() -> None:
     """Show which engine answers, and whether labctl started it; exit 3 where none does."""
-    from labctl import dockerd
     from labctl.engine.connection import connect
+    from labctl.private import Private
 
-    private = dockerd.Private.of()
+    private = Private.of()
     connection = connect()
     own = private.process()
     click.echo(f"Docker Engine {connection.versions['engine']} answers at {connection.address} ({connection.source}).")
@@ -69,8 +70,9 @@ def stop(*, force: bool) -> None:
     from labctl import dockerd
     from labctl.engine.connection import connect
     from labctl.errors import EngineUnavailable, UsageError
+    from labctl.private import Private
 
-    private = dockerd.Private.of()
+    private = Private.of()
     if not force and (using := _using(private)):
         raise UsageError(
             f"{using} other labctl use this engine." if using > 1 else "another labctl uses this engine.",

@@ -43,7 +43,7 @@ def program(lab: Lab) -> Program:
 
 
 def able(lab: Lab) -> list[str]:
-    known = lab.pod("client").clients_ready(30)
+    known = lab.clients("client").ready(30)["clients"]
     return [name for name, client in known.items() if client["asks_again"]]
 
 

@@ -41,7 +41,8 @@ def firewall(lab: Lab, *rule: str) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def known(lab: Lab) -> Mapping[str, Any]:
     """Return what the clients' program says of each client."""
-    return lab.pod("client").clients_ready(10)
+    known: Mapping[str, Any] = lab.clients("client").ready(10)["clients"]
+    return known
 
 
 def test_the_program_knows_every_client_on_disk(known: Mapping[str, Any]) -> None:

@@ -31,8 +31,9 @@ import pytest
 from labctl import dockerd, processes
 from labctl.engine import images, once
 from labctl.errors import EngineUnavailable, HostError
+from labctl.private import Private
 
-private = dockerd.Private.of()
+private = Private.of()
 said = []
 
 def agree(question):

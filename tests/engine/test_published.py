@@ -155,7 +155,11 @@ def answers(of: Loaded, session: Session, options: Options) -> list[Try]:
     """Return what every client on the machine meets in a stack."""
     with standing(of, session, options, clients=()) as up:
         pod = up.pod("machine")
-        names = [name for name, one in pod.clients_ready(SANDBOX_STARTS).items() if "http" in one["schemes"]]
+        names = [
+            name
+            for name, one in up.clients("machine").ready(SANDBOX_STARTS)["clients"].items()
+            if "http" in one["schemes"]
+        ]
         assert pod.clients is not None
         await_reached(own(up)[1])
         return tried(pod.clients, names, {"target": f"http://{own(up)[0]}:{PORT}/", "timeout": 2.0})

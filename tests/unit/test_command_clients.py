@@ -108,6 +108,10 @@ def test_curl_tells_that_there_is_no_socket_and_what_an_engine_said() -> None:
     told = curl.read(
         22, '{"message":"too new"}\nconnected after 0.000100 s\n', "curl: (22) The requested URL returned error: 400"
     )
+    tls = curl.read(
+        60, "connected after 0.000100 s\nshook hands after 0.000000 s\n", "curl: (60) SSL certificate problem"
+    )
+    assert tls["says"] == "curl: (60) SSL certificate problem"
     assert told["says"] == '{"message":"too new"}\ncurl: (22) The requested URL returned error: 400'
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from labctl import debian, dockerd
 from labctl.errors import EngineUnavailable
+from labctl.private import Private
 
 
 def refuse(question: str) -> bool:
@@ -22,7 +23,7 @@ def test_an_engine_that_the_user_chose_is_not_replaced_by_one_of_labctls(tmp_pat
 
 
 def test_everything_of_the_private_engine_lies_in_its_folder(tmp_path: Path) -> None:
-    private = dockerd.Private.of({"LABCTL_STATE": str(tmp_path)})
+    private = Private.of({"LABCTL_STATE": str(tmp_path)})
     for path in (private.settings, private.pid_file, private.socket, private.log, private.data, private.run):
         assert path.is_relative_to(tmp_path / "engine")
 
@@ -33,7 +34,7 @@ def test_stopping_what_never_ran_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pid_file_that_names_another_process_is_seen_through(tmp_path: Path) -> None:
-    private = dockerd.Private.of({"LABCTL_STATE": str(tmp_path)})
+    private = Private.of({"LABCTL_STATE": str(tmp_path)})
     private.folder.mkdir()
     private.pid_file.write_text("1")
     assert private.process() is None
@@ -44,3 +45,27 @@ def test_what_is_installed_for_a_missing_program_is_named_for_each() -> None:
     assert "docker.io" in dockerd.PACKAGES["dockerd"]
     assert dockerd.PACKAGES["iptables"] == ["iptables"]
     assert debian.program("no-such-program-anywhere") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "overcome", "networks"),
+    [
+        ("failed to start containerd: timeout waiting for containerd to start", True, True),
+        (
+            "panic: runtime error: index out of range [0] with length 0\n\ngoroutine 1 [running]:\ngithub.com/docker/libnetwork.(*controller).reservePools(0x5649)",
+            True,
+            False,
+        ),
+        ("failed to start daemon: no space left on device", False, True),
+    ],
+)
+def test_what_an_engine_that_was_killed_left_is_overcome_and_nothing_else_is_touched(
+    said: str, overcome: bool, networks: bool, tmp_path: Path
+) -> None:
+    private = Private(tmp_path)
+    store = private.data / "network" / "files" / "local-kv.db"
+    store.parent.mkdir(parents=True)
+    store.touch()
+    private.log.write_text(said)
+    assert bool(private.overcome()) is overcome
+    assert store.exists() is networks

@@ -107,5 +107,7 @@ def test_whose_timer_ran_out_while_it_had_no_processor_is_told_from_whose_did_ot
 ) -> None:
     """Also where all should be well: the fix mends it, but not a machine that is too busy for its clients."""
     seen = replace(REFUSED, outcome=Outcome(outcome), errno=None, errno_number=None, seconds=1.2, starved=starved)
-    [found] = judge(seen, None)
+    [found] = judge(seen, None, served=True)
     assert (found.held, found.busy) == (False, busy)
+    [alone] = judge(seen, None)
+    assert not alone.busy, "where nobody is served, the fix may be what is wrong"

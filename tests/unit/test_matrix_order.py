@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from labctl import scenario
-from labctl.matrix import _longest_first, repeated
+from labctl.journal import REMOVING, Event
+from labctl.matrix import _longest_first, matrix, repeated
+from labctl.model import Result, Verdict
 from labctl.places import installed
 from labctl.run import Options
+from labctl.session import ready
 
 
 def order(*names: str, times: int = 1) -> list[str]:
@@ -28,3 +33,39 @@ def test_those_that_ask_for_the_same_stay_in_their_order() -> None:
 def test_none_comes_again_before_all_have_been() -> None:
     once = ["tiny-backlog", "server-down"]
     assert order("server-down", "tiny-backlog", times=3) == once * 3
+
+
+class Watched:
+    """Notes when runs begin, and when their labs are taken down."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+
+    def begins(self, number: int) -> None:
+        self.seen.append(("begins", number))
+
+    def hears(self, number: int, event: Event) -> None:
+        if event.kind == REMOVING:
+            self.seen.append((REMOVING, number))
+
+    def ends(self, number: int, result: Result) -> None:
+        assert result.verdict is Verdict.PASSED, (number, result.reason)
+
+
+def seen(tmp_path: Path, jobs: int, *, fail_fast: bool = False) -> list[str]:
+    """Run three scenarios that need no engine; return what came when, but not of which run."""
+    loaded = [scenario.load(installed("scenarios") / "engine-not-running.yaml")] * 3
+    watched = Watched()
+    with ready(loaded, signals=False) as session:
+        planned = repeated(loaded, Options(runs=tmp_path))
+        matrix(planned, session, jobs=jobs, fail_fast=fail_fast, watcher=watched)
+    return [kind for kind, _ in watched.seen]
+
+
+def test_while_runs_only_wait_others_begin(tmp_path: Path) -> None:
+    assert seen(tmp_path, 2)[:3] == ["begins"] * 3
+
+
+def test_one_at_a_time_is_one_at_a_time(tmp_path: Path) -> None:
+    assert seen(tmp_path, 1) == ["begins", REMOVING] * 3
+    assert seen(tmp_path, 2, fail_fast=True)[:3] == ["begins", "begins", REMOVING]
