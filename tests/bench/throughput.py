@@ -72,8 +72,9 @@ class Silent:
 
 
 def everything() -> list[Loaded]:
-    """Return all scenarios that labctl comes with, as they are on disk."""
-    return [scenario.load(file) for file in catalogue.everything(installed("scenarios")).values()]
+    """Return all scenarios that labctl comes with, as they are on disk, but for those that ask nothing of an engine."""
+    loaded = (scenario.load(file) for file in catalogue.everything(installed("scenarios")).values())
+    return [one for one in loaded if not one.stack.bare]
 
 
 def who_tries(loaded: Loaded, clients: tuple[str, ...]) -> tuple[str, ...]:
