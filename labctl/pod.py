@@ -279,6 +279,7 @@ class Pod:
         with suppress(EngineError):
             if runs and seconds:
                 self._session.events.await_end(self._sandbox, seconds)
+                self._containers.status(self._sandbox)  # told once its network is left: daemon/monitor.go locks it
 
     def _end_service(self) -> None:
         if self.exit() is None:

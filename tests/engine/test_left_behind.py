@@ -15,11 +15,15 @@ import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from labctl import processes
+from labctl import processes, scenario
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
+from labctl.model import Verdict
+from labctl.places import installed
+from labctl.run import Options
+from labctl.run import run as run_once
 from labctl.session import Session
-from labctl.sweep import SESSION, STARTED, look, sweep
+from labctl.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
 from labctl.waiting import poll
 from labctl.watchdog import PROGRAM as WATCHDOG
 
@@ -181,3 +185,23 @@ def test_what_a_dead_run_left_is_found_and_removed(session: Session) -> None:
     assert not look(containers, f"{SESSION}=0000dead")
     assert look(containers, f"{SESSION}=0000beef")
     assert not sweep(containers, f"{SESSION}=0000beef")
+
+
+def test_the_hosts_of_a_lab_leave_their_network_one_after_the_other(session: Session, options: Options) -> None:
+    """Two at once are what engine 20.10 may lock up on; it tells of a container's end once it has left its network."""
+    loaded = scenario.load(installed("scenarios") / "firewall-router-drop.yaml")
+    since = time.time()
+    result = run_once(loaded, session, options)
+    assert result.verdict is Verdict.PASSED, result.reason
+    events = session.connection.api.events(since=int(since), until=int(time.time()) + 1, decode=True)
+    told = [one for one in events if one["timeNano"] > since * 1e9]
+    ends = [one["Actor"] for one in told if (one["Type"], one["Action"]) == ("container", "die")]
+    own = [one for one in ends if one["Attributes"].get(SESSION) == session.id]
+    hosts = [one["ID"] for one in own if one["Attributes"].get(ROLE) == SANDBOX]
+    assert len(hosts) == len(loaded.stack.services)
+    order = [
+        one["Actor"]["Attributes"].get("container", one["Actor"]["ID"])
+        for one in told
+        if one["Action"] in ("disconnect", "die")
+    ]
+    assert [one for one in order if one in hosts] == [each for host in hosts for each in (host, host)]
