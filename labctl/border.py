@@ -123,6 +123,7 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
     if key not in BARE_ACTIONS:
         hint = f"What can be done: {', '.join(sorted(BARE_ACTIONS))}."
         yield document.mistake(path, "this needs a lab with an engine.", hint)
+        return
     program = bare_program(on.services[step[key]]) if key and step[key] in on.services else None
     if program != ENGINE:
         yield document.mistake(path, "this is done to the stand-in for an engine alone.")
