@@ -56,15 +56,17 @@ def connections(
 def shape(connection: Connection, also: Collection[str] = ()) -> tuple[tuple[str, str, str], ...]:
     """Return the kinds of packets that each host sent, in the order in which they first came: (by, kind, reached).
 
-    They are those of TELLING and those named in `also`: a RST by the client itself, its way of giving up, and one after
-    both have closed only there. It does not count how often a packet was sent; the one that came furthest does.
+    They are those of TELLING and those named in `also`: a RST by the client itself, its way of giving up, and one by who
+    has closed already, which answers what was on its way then, only there. It does not count how often a packet was sent;
+    the one that came furthest does.
     """
     shaped: dict[tuple[str, str], str] = {}
-    open_ends = {connection.client, connection.server}
+    closed: set[str] = set()
     for packet in connection.packets:
         if packet.kind == FIN:
-            open_ends.discard(packet.by)
-        tells_nothing = packet.kind == RST and (packet.by == connection.client != connection.server or not open_ends)
+            closed.add(packet.by)
+        given_up = packet.by == connection.client != connection.server
+        tells_nothing = packet.kind == RST and (given_up or packet.by in closed)
         if packet.kind in also or (packet.kind in TELLING and not tells_nothing):
             reached = shaped.setdefault((packet.by, packet.kind), packet.reached)
             if _distance(connection, packet.by, packet.reached) > _distance(connection, packet.by, reached):

@@ -219,7 +219,7 @@ def test_an_address_that_no_host_has_is_nobodys() -> None:
     assert connection.server == NOBODY
 
 
-def test_a_reset_after_both_have_closed_tells_nothing_of_how_an_attempt_went() -> None:
+def test_a_reset_by_who_has_closed_tells_nothing_of_how_an_attempt_went() -> None:
     """Two processors may reorder the last ACK and a FIN, and the kernel then resets what is over already."""
     fins = [
         Packet(0.1, "client", pcap.FIN, again=False, reached="server"),
@@ -228,6 +228,7 @@ def test_a_reset_after_both_have_closed_tells_nothing_of_how_an_attempt_went() -
     reset = Packet(0.3, "server", pcap.RST, again=False, reached="client")
     assert shape(Connection("client", 50000, "server", 8080, (*fins, reset))) == ()
     assert shape(Connection("client", 50000, "server", 8080, (fins[0], reset))) == (("server", pcap.RST, "client"),)
+    assert shape(Connection("client", 50000, "server", 8080, (fins[1], reset))) == (), "it answers what came too late"
     assert shape(Connection("client", 50000, "server", 8080, (*fins, reset)), also={pcap.RST}) == (
         ("server", pcap.RST, "client"),
     )
