@@ -56,9 +56,9 @@ def connections(
 def shape(connection: Connection, also: Collection[str] = ()) -> tuple[tuple[str, str, str], ...]:
     """Return the kinds of packets that each host sent, in the order in which they first came: (by, kind, reached).
 
-    They are those of TELLING and those named in `also`: a RST by the client itself, its way of giving up, and one by who
-    has closed already, which answers what was on its way then, only there. It does not count how often a packet was sent;
-    the one that came furthest does.
+    They are those of TELLING and those named in `also`: a RST by the client itself, its way of giving up, and one by
+    who has closed already, which answers what was on its way then, only there. It does not count how often a packet was
+    sent; the one that came furthest does.
     """
     shaped: dict[tuple[str, str], str] = {}
     closed: set[str] = set()
