@@ -124,7 +124,8 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
         hint = f"What can be done: {', '.join(sorted(BARE_ACTIONS))}."
         yield document.mistake(path, "this needs a lab with an engine.", hint)
         return
-    program = bare_program(on.services[step[key]]) if key and step[key] in on.services else None
+    host = str(step.get(key))  # whatever it is, its field says what is wrong with it
+    program = bare_program(on.services[host]) if host in on.services else None
     if program != ENGINE:
         yield document.mistake(path, "this is done to the stand-in for an engine alone.")
     if "command" in step or "ports" in step:
