@@ -12,7 +12,6 @@ import pwd
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,7 +27,7 @@ from labctl.journal import LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.model import Exit
 from labctl.onmachine import OnMachine
-from labctl.piped import PACKAGES, Piped
+from labctl.piped import Piped, command, given
 from labctl.placeholders import FOLDER
 from labctl.pod import ANSWERS, ENDS, SANDBOX_STARTS
 from labctl.ports import Ports
@@ -145,9 +144,9 @@ def _shared_folder() -> Iterator[Path]:
 
 def listed_here() -> str:
     """Return what this machine's own clients of an engine say of themselves, as `python -m labctl.clients --list`."""
-    given = {**os.environ, WARM: UNIX, ONLY: ",".join(speaking(UNIX)), "PYTHONPATH": str(PACKAGES)}
-    command = [sys.executable, "-P", "-m", CLIENTS, "--list"]
-    return subprocess.run(command, env=given, capture_output=True, text=True, check=True, timeout=ANSWERS).stdout
+    environment = given({WARM: UNIX, ONLY: ",".join(speaking(UNIX))}, Path.home())
+    asked = command(CLIENTS, "--list")
+    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=ANSWERS).stdout
 
 
 def at_socket(folder: Path) -> str:

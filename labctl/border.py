@@ -37,9 +37,9 @@ def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
     client = _mapping(written.get("client"))
     there = client.get("host") == machine
     for path, steps in checks.lists(written):
-        for at, step in _each(path, steps):
+        for at, step in checks.each(path, steps):
             yield from _step(document, at, step, machine, there=there)
-    for at, step in _each(("diagnose",), written.get("diagnose")):
+    for at, step in checks.each(("diagnose",), written.get("diagnose")):
         yield from _look(document, at, step, machine, client.get("host"))
     if there:
         yield from _settings(document, ("client",), client, machine)
@@ -73,13 +73,6 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _each(path: Path, entries: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the mappings in what is written as a list, each with its path."""
-    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict):
-            yield (*path, number), entry
-
-
 def _tools(document: Document, path: Path, step: dict[str, Any]) -> Iterator[Mistake]:
     if step.get("with") == "tools":
         yield document.mistake((*path, "with"), "this would run with a host's tools.", SERVICE_ONLY)
@@ -104,9 +97,9 @@ def _bare(document: Document, on: Stack) -> Iterator[Mistake]:
     """Yield what does not fit a lab without an engine, where all that runs is a process of labctl's own."""
     written = _mapping(document.value)
     for path, steps in checks.lists(written):
-        for at, step in _each(path, steps):
+        for at, step in checks.each(path, steps):
             yield from _bare_step(document, at, step, on)
-    for at, step in _each(("diagnose",), written.get("diagnose")):
+    for at, step in checks.each(("diagnose",), written.get("diagnose")):
         if not step.keys() & BARE_LOOKS:
             hint = f"It has {' and '.join(f'`{look}`' for look in sorted(BARE_LOOKS))}."
             yield document.mistake(at, "nothing else is looked at in a lab without an engine.", hint)

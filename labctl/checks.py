@@ -46,6 +46,13 @@ def lists(written: Mapping[str, Any]) -> Iterator[tuple[documents.Path, Any]]:
             yield ("traps", number, "do"), trap.get("do")
 
 
+def each(path: documents.Path, entries: Any) -> Iterator[tuple[documents.Path, dict[str, Any]]]:
+    """Yield the mappings in what is written as a list, each with its path."""
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield (*path, number), entry
+
+
 def _unjudged(document: Document) -> Iterator[Mistake]:
     """Yield what is expected of a client that cannot show it."""
     client = document.value.get("client")
@@ -97,12 +104,12 @@ def target(document: Document, on: Stack) -> Iterator[Mistake]:
 
 def sockets(document: Document, on: Stack) -> Iterator[Mistake]:
     """Yield the steps that look at the socket of a stand-in for an engine where there is none."""
-    steps = document.value.get("diagnose") if isinstance(document.value, dict) else None
-    for number, step in enumerate(steps if isinstance(steps, list) else ()):
-        host = step.get("socket") if isinstance(step, dict) else None
+    written = document.value.get("diagnose") if isinstance(document.value, dict) else None
+    for path, step in each(("diagnose",), written):
+        host = step.get("socket")
         if isinstance(host, str) and host in on.services and bare_program(on.services[host]) != ENGINE:
             wrong = f"{host!r} is no stand-in for an engine, whose socket labctl sees; `run: ss -xl` lists others."
-            yield document.mistake(("diagnose", number, "socket"), wrong)
+            yield document.mistake((*path, "socket"), wrong)
 
 
 def dependencies(document: Document, on: Stack) -> Iterator[Mistake]:

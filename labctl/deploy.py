@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from labctl import subnets
@@ -64,11 +63,10 @@ def deployed(
         machine = the_machine(stack, places)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
         pods = {}
-        for number, (host, service) in enumerate(stack.services.items()):
+        for host, service in stack.services.items():
             loaded = (clients or None) if host == client else ()
             name = f"labctl-{run}-{host}"
             place = _place(stack, host, name, places[host], addresses, labels, volumes, loaded, warm, machine)
-            place = replace(place, lingers=number * APART)
             pods[host] = _pod(place, host, service, session, journal, captures)
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
@@ -170,6 +168,7 @@ def _place(
         clients=clients,
         warm=warm,
         machine=machine,
+        lingers=list(stack.services).index(host) * APART,
     )
 
 

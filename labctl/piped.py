@@ -15,23 +15,33 @@ from typing import IO
 
 from labctl.engine.stream import STDERR, STDOUT
 from labctl.model import Exit
+from labctl.places import PACKAGE
 
-PACKAGES = Path(__file__).parents[1]  # where this package is found
 MOST_READ = 1 << 16  # bytes at once
 BY_SIGNAL = 128  # what a shell, and an engine, add to a signal's number to tell of an end by it
 
 
+def command(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module of this package by this Python."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def given(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return these variables with what such a module cannot do without: of this process's own its PATH alone."""
+    own = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home)}
+    return {**own, **environment, "PYTHONPATH": str(PACKAGE.parent)}
+
+
 class Piped:
-    """A module of this package, run by this Python with nothing of this process's environment but its PATH.
+    """A module of this package, as a process with an environment of its own.
 
     Its standard input ends with this process, whatever ends that; the programs that are run so end then.
     """
 
     def __init__(self, module: str, environment: Mapping[str, str], folder: Path) -> None:
-        given = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(folder), **environment}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
-            env={**given, "PYTHONPATH": str(PACKAGES)},
+            command(module),
+            env=given(environment, folder),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -79,9 +79,8 @@ class Private:
         processes.end(self.orphans(), signal.SIGKILL, seconds=STOP)
         mounted = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
         for point in reversed([one for one in mounted if one.startswith(f"{self.folder}/")]):
-            subprocess.run(
-                ["umount", "--lazy", point], check=False, stderr=subprocess.DEVNULL
-            )  # what stays does no harm
+            command = ["umount", "--lazy", point]  # what stays does no harm
+            subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         for stale in (self.pid_file, self.socket, self.run / "containerd" / "containerd.pid"):
             stale.unlink(missing_ok=True)
 

@@ -181,10 +181,11 @@ def _compared(result: Result, loaded: Loaded) -> Result:
     if loaded.record is None:
         return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")
     everyone = record.of(result)
-    seen, at_least = everyone, record.of(result, like=loaded.record)
-    if loaded.stack.bare:
-        seen, at_least = (record.comparable(loaded.record, one) for one in (seen, at_least))
+    compared = partial(record.comparable, loaded.record) if loaded.stack.bare else (lambda one: one)
+    seen = at_least = compared(everyone)
     differences = record.differences(loaded.record, seen)
+    if differences:
+        at_least = compared(record.of(result, like=loaded.record))
     if differences and record.differences(loaded.record, at_least):
         return replace(
             result,

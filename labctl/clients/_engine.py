@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 
-from labctl.clients import Target
+from labctl.clients import UNIX, Target
 
 PINNED = "DOCKER_API_VERSION"  # the version of the API that a program asks for, whatever the engine offers
 
@@ -17,12 +17,15 @@ def pinned() -> str | None:
 
 
 def path(target: Target) -> str:
-    """Return what is asked of it: where a version is pinned, by that version of the API."""
-    return f"/v{version}{target.path}" if (version := pinned()) else target.path
+    """Return what is asked of a target: of an engine, where a version is pinned, by that version of the API."""
+    version = pinned() if target.scheme == UNIX else None
+    return f"/v{version}{target.path}" if version else target.path
 
 
-def said(body: bytes) -> str:
-    """Return what an engine said of an error: the message of its JSON, or its text."""
+def said(target: Target, body: bytes) -> str:
+    """Return what an engine said of an error: the message of its JSON, or its text; nothing of another target."""
+    if target.scheme != UNIX:
+        return ""
     text = body.decode(errors="replace").strip()
     with suppress(ValueError, KeyError, TypeError):
         text = str(json.loads(text)["message"])

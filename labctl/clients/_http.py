@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from labctl.clients import UNIX, Target, _engine
+from labctl.clients import Target, _engine
 
 FIRST_ERROR = 400  # HTTP status codes from here on say that the request failed (RFC 9110, section 15)
 LONGEST_LINE = 4096  # bytes of an answer's first line that are read
@@ -16,9 +16,8 @@ LONGEST_LINE = 4096  # bytes of an answer's first line that are read
 
 def request(target: Target, *, keeps: bool = False) -> bytes:
     """Return what asks for the target, by the version of HTTP in which the server closes, or keeps, the connection."""
-    at_socket = target.scheme == UNIX
-    path, host = (_engine.path(target), "localhost") if at_socket else (target.path, urlsplit(target.url).netloc)
-    return f"GET {path} HTTP/1.{int(keeps)}\r\nHost: {host}\r\n\r\n".encode()
+    host = urlsplit(target.url).netloc or "localhost"  # a Unix socket's has none
+    return f"GET {_engine.path(target)} HTTP/1.{int(keeps)}\r\nHost: {host}\r\n\r\n".encode()
 
 
 def length(head: Iterable[str]) -> int:

@@ -56,7 +56,7 @@ class AtSocket(http.client.HTTPConnection):
 
 
 def _get(connection: http.client.HTTPConnection, target: Target) -> None:
-    connection.request("GET", _engine.path(target) if target.scheme == "unix" else target.path)
+    connection.request("GET", _engine.path(target))
     answer = connection.getresponse()
     body = answer.read()
-    _http.demand(answer.status, answer.reason, _engine.said(body) if target.scheme == "unix" else "")
+    _http.demand(answer.status, answer.reason, _engine.said(target, body))

@@ -56,7 +56,7 @@ def _ask(target: Target, connection: socket.socket, stage: Staged) -> None:
         line = _http.answered(answer.readline(_http.LONGEST_LINE))
         body = answer.read().partition(b"\r\n\r\n")[2] if target.scheme == "unix" else b""
     stage.now = "protocol"
-    _http.judge(line, _engine.said(body))
+    _http.judge(line, _engine.said(target, body))
 
 
 def attempt_twice(target: Target, timeout: float, stage: Staged, pause: Callable[[], None]) -> None:
