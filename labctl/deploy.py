@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
+from types import TracebackType
 
 from labctl import subnets
 from labctl.bare import brought_up
 from labctl.clients import speaking
-from labctl.errors import EngineError, EngineUnavailable, Taken
-from labctl.journal import DOCKER, LABCTL, REMOVING, Journal
+from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
+from labctl.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.onmachine import OnMachine
 from labctl.placeholders import UNASSIGNED, address_of, loopback_of
@@ -21,7 +23,7 @@ from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Foothold, Machine, Place
 from labctl.stack import Stack
-from labctl.sweep import RUN, SCENARIO, Leftovers, sweep
+from labctl.sweep import RUN, SCENARIO, sweep
 from labctl.witness import Limits, Witness, prepare
 
 APART = 0.25  # seconds between the ends of two hosts whose labctl was killed
@@ -56,7 +58,7 @@ def deployed(
     run = secrets.token_hex(4)
     labels = {**session.labels, RUN: run, SCENARIO: scenario}
     with ExitStack() as undo:
-        undo.callback(_remove, session, run, journal)
+        undo.push(partial(_remove, session, run, journal))
         networks = {name: _network(session, stack, name, run, labels, journal) for name in stack.network_names}
         volumes = {name: session.containers.create_volume(f"labctl-{run}-{name}", labels) for name in stack.volumes}
         places = footholds(stack, networks)
@@ -178,11 +180,26 @@ def _end(pods: Mapping[str, Pod]) -> None:
         pod.close(ENDS_WITHIN)
 
 
-def _remove(session: Session, run: str, journal: Journal) -> None:
-    """Remove the lab; where the engine is gone, its removal is left to the session's end, when it may be back."""
-    left: Leftovers | None = None
-    with journal.timed("removing everything", DOCKER), suppress(EngineUnavailable):
-        left = sweep(session.containers, f"{RUN}={run}")
+def _remove(
+    session: Session,
+    run: str,
+    journal: Journal,
+    _: type[BaseException] | None,
+    broken: BaseException | None,
+    __: TracebackType | None,
+) -> None:
+    """Remove the lab; where the engine is gone, its removal is left to the session's end, when it may be back.
+
+    Raises EngineError where something stays, and EngineUnavailable in place of the LabError that it explains.
+    """
+    try:
+        with journal.timed("removing everything", DOCKER):
+            left = sweep(session.containers, f"{RUN}={run}")
+    except EngineUnavailable as silence:
+        if isinstance(broken, LabError):
+            raise
+        journal.note(ENGINE_LOST, silence.what)
+        return
     if left:
         raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
 

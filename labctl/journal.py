@@ -23,7 +23,7 @@ LABCTL = "labctl"  # everything else
 PHASE = "phase"
 PHASE_ENDED = "phase ended"  # details: its PhaseResult
 REMOVING = "removing"  # all that is left to do is to take the lab down
-ENGINE_LOST = "engine lost"  # the run ends, since the engine does not answer
+ENGINE_LOST = "engine lost"  # it does not answer, so the run ends, or its lab stays
 LEFT_OUT = "left out"  # a client of another package that cannot be used
 NOTE = "note"
 
