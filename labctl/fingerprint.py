@@ -15,7 +15,7 @@ from typing import Any
 from labctl.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
 from labctl.packets import shape
-from labctl.pcap import RST
+from labctl.pcap import DATA, RST
 from labctl.record import contrast, recorded
 from labctl.reproducible import text
 
@@ -70,13 +70,15 @@ def _seen(one: Try, phase: PhaseResult, result: Result) -> Any:
 def _packets(connections: Iterable[Connection], *, broken: bool) -> dict[str, list[list[list[str]]]]:
     """Return in which ways connections went, by the server's name and port: each way once, however many went it.
 
-    Where all is well a reset tells only who was the first to close: a client that has what it wants, or the server.
+    Where all is well a reset tells only who was the first to close: a client that has what it wants, or the server. One
+    by who has sent data may be such a close as well: a FIN becomes a RST where something of the other's has come that
+    nobody has read yet (tcp_close in net/ipv4/tcp.c; RFC 1122, 4.2.2.13). What it did to the client, the client says.
     """
     ways: dict[str, set[tuple[tuple[str, str, str], ...]]] = {}
     for one in connections:
-        ways.setdefault(f"{one.server}:{one.port}", set()).add(
-            tuple(step for step in shape(one) if broken or RST not in step)
-        )
+        spoken = {packet.by for packet in one.packets if packet.kind == DATA}
+        way = tuple(step for step in shape(one) if step[1] != RST or (broken and step[0] not in spoken))
+        ways.setdefault(f"{one.server}:{one.port}", set()).add(way)
     return {to: [[list(packet) for packet in way] for way in sorted(taken)] for to, taken in ways.items()}
 
 

@@ -147,6 +147,16 @@ def test_the_order_in_which_connections_went_does_not_count() -> None:
     assert fingerprint(ran(evidence(one, other))) == fingerprint(ran(evidence(other, one, one)))
 
 
+def test_how_a_server_closed_after_it_had_spoken_does_not_count() -> None:
+    """Whether the client's bytes were read before the kernel closed is a race; nobody's, where it said nothing."""
+    opened = (("client", "SYN", "server"), ("server", "SYN-ACK", "client"))
+    data, fin, rst = (("server", kind, "client") for kind in ("data", "FIN", "RST"))
+    closed, reset = connection(40001, *opened, data, fin), connection(40001, *opened, data, rst)
+    assert difference(reproducible(ran(evidence(closed))), reproducible(ran(evidence(reset)))) == ""
+    silent, cut = connection(40001, *opened, fin), connection(40001, *opened, rst)
+    assert fingerprint(ran(evidence(silent))) != fingerprint(ran(evidence(cut)))
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [
