@@ -109,7 +109,9 @@ def test_a_matrix_ends_once_its_engine_has_fallen_silent_for_good(
     counted = re.search(r"interrupted: (\d+) passed, 3 inconclusive", said)
     assert counted, said
     assert said.partition("not finished")[2].count("silent-") == 8 - int(counted[1]) - 3
-    assert all("the Docker Engine does not answer" in one for one in said.splitlines() if " inconclusive silent-" in one)
+    assert all(
+        "the Docker Engine does not answer" in one for one in said.splitlines() if " inconclusive silent-" in one
+    )
     assert "Docker Engine" in complaint
     assert running.returncode == 3
 
