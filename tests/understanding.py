@@ -6,13 +6,11 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-import labctl.clients
-from labctl.clients import file_of, in_folder
+from labctl.clients import FOLDER, file_of, in_folder
 from labctl.scenario import Client
 
 MODULES: dict[str, ModuleType] = {
-    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}")
-    for name in in_folder(Path(labctl.clients.__file__).parent)
+    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}") for name in in_folder(FOLDER)
 }
 
 

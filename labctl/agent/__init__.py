@@ -6,7 +6,6 @@ exits, and the kernel ends everything in its PID namespace with it (pid_namespac
 
     lines.py      the stream: requests in, replies out
     children.py   programs started and reaped
-    sockets.py    what listens, read from /proc/net
     resolver.py   the lab's own names, and no others
     capture.py    packets, as records of a pcap file
     looks.py      what the kernel knows: packets, counters, sockets

@@ -6,12 +6,14 @@ what did not fit is counted by the kernel.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 import struct
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ALL_PROTOCOLS = 0x0003  # ETH_P_ALL, include/uapi/linux/if_ether.h
 SOL_PACKET, STATISTICS = 263, 6  # include/linux/socket.h, include/uapi/linux/if_packet.h
@@ -91,6 +93,8 @@ class Capture:
 
     def _number(self, interface: str) -> int:
         if interface not in self._numbers:
-            with contextlib.suppress(OSError):  # it is gone already
+            try:
                 self._numbers[interface] = socket.if_nametoindex(interface)
-        return self._numbers.get(interface, 0)
+            except OSError:  # it is gone already
+                return 0
+        return self._numbers[interface]

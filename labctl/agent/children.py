@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SILENCE = 0.05  # seconds between two looks at whether a program has ended
 MOST_OUTPUT = 1 << 20  # bytes kept of each stream of a command
@@ -76,8 +78,10 @@ class Children:
         with self._changed:
             in_time = self._changed.wait_for(lambda: pid in self._ended, max(0.0, deadline - time.monotonic()))
             if not in_time:
-                with contextlib.suppress(ProcessLookupError):
+                try:
                     os.killpg(pid, signal.SIGKILL)
+                except ProcessLookupError:  # it has just ended
+                    pass
                 self._changed.wait_for(lambda: pid in self._ended, 1)
             self._running.discard(pid)
             code = self._ended.pop(pid, None)

@@ -7,7 +7,10 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Lines:

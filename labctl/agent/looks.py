@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 import struct
 import time
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from labctl.agent.capture import Capture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 COUNTERS = ("/proc/net/netstat", "/proc/net/snmp")  # proc(5)
 SOCK_DIAG = 4  # NETLINK_SOCK_DIAG, sock_diag(7)
@@ -37,7 +40,7 @@ class Looks:
         captured = None
         if self._capture is not None:
             captured = self._capture.take()
-            captured["records"] = base64.b64encode(captured["records"]).decode()
+            captured["records"] = _in_base64(captured["records"])
             if last:
                 self._capture.close()
         return {
@@ -54,17 +57,21 @@ def _text(path: str) -> str:
         return file.read()
 
 
+def _in_base64(told: bytes) -> str:
+    return b2a_base64(told, newline=False).decode()
+
+
 def answer(question: str) -> str:
     """Return what the kernel answers to a question of sock_diag(7): netlink messages, both ways in base64."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, SOCK_DIAG) as kernel:
         kernel.settimeout(SILENCE)
-        kernel.send(base64.b64decode(question))
+        kernel.send(a2b_base64(question))
         told = b""
         while True:
             part = kernel.recv(LARGEST_ANSWER)
             told += part
             if {DONE, ERROR} & set(_kinds(part)):
-                return base64.b64encode(told).decode()
+                return _in_base64(told)
 
 
 def _kinds(messages: bytes) -> Iterator[int]:

@@ -5,7 +5,6 @@ Docker's resolver would forward what it does not know to the machine's, also fro
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 import threading
@@ -58,17 +57,25 @@ class Resolver:
             question, asker = udp.recvfrom(4096)
             reply = self.answer(question)
             if reply:
-                with contextlib.suppress(OSError):  # who asked may be gone
+                try:
                     udp.sendto(reply, asker)
+                except OSError:  # who asked may be gone
+                    pass
 
     def _serve_tcp(self, tcp: socket.socket) -> None:
         while True:
             connection, _ = tcp.accept()
-            with connection, contextlib.suppress(OSError, struct.error):
-                connection.settimeout(1)
-                (length,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
-                reply = self.answer(connection.recv(length, socket.MSG_WAITALL))
-                connection.sendall(struct.pack("!H", len(reply)) + reply)
+            try:
+                with connection:
+                    self._answer_on(connection)
+            except (OSError, struct.error):  # who asked has gone, or asks nothing
+                pass
+
+    def _answer_on(self, connection: socket.socket) -> None:
+        connection.settimeout(1)
+        (length,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
+        reply = self.answer(connection.recv(length, socket.MSG_WAITALL))
+        connection.sendall(struct.pack("!H", len(reply)) + reply)
 
     def answer(self, question: bytes) -> bytes:
         """Return the reply to one message, or nothing where it is no question at all."""

@@ -14,13 +14,17 @@ file is put into the client's host.
 from __future__ import annotations
 
 import functools
-import importlib.util
+import os
 import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a zygote loads this, and does without what takes long to load
+    from pathlib import Path
+
+FOLDER = os.path.dirname(__file__)
 PARTS = {"outcomes"}  # files of this folder that are no client
 PLUGINS = "/opt/labctl/plugins"  # inside a client's host: the files of other packages
 ONLY = "LABCTL_CLIENTS"  # in the environment of a client host: the clients that are loaded there
@@ -83,25 +87,27 @@ class Target(NamedTuple):
 
 def names() -> list[str]:
     """Return the names of all clients, as they are written in scenarios and on the command line."""
-    return sorted([*in_folder(Path(__file__).parent), *plugins()])
+    return sorted([*in_folder(FOLDER), *plugins()])
 
 
-def in_folder(folder: Path) -> list[str]:
-    """Return the names of the clients whose files are in a folder."""
-    stems = (path.stem for path in folder.glob("[a-z]*.py"))
+def in_folder(folder: str) -> list[str]:
+    """Return the names of the clients whose files are in a folder; none where there is no such folder."""
+    files = os.listdir(folder) if os.path.isdir(folder) else ()
+    stems = (file.removesuffix(".py") for file in files if file.endswith(".py") and file[0].islower())
     return sorted(stem.replace("_", ".") for stem in stems if stem not in PARTS)
 
 
 def speaking(scheme: str) -> list[str]:
     """Return the clients of this folder that say that they understand targets with a scheme; none is imported."""
-    folder = Path(__file__).parent
-    return [name for name in in_folder(folder) if scheme in _schemes(folder / file_of(name))]
+    return [name for name in in_folder(FOLDER) if scheme in _schemes(f"{FOLDER}/{file_of(name)}")]
 
 
-def _schemes(file: Path) -> Collection[str]:
+def _schemes(file: str) -> Collection[str]:
     import ast
 
-    assigned = [one for one in ast.parse(file.read_text()).body if isinstance(one, ast.Assign)]
+    with open(file) as source:
+        parsed = ast.parse(source.read())
+    assigned = [one for one in parsed.body if isinstance(one, ast.Assign)]
     written = next((one.value for one in assigned if ast.unparse(one.targets[0]) == "SCHEMES"), None)
     return ast.literal_eval(written) if isinstance(written, ast.Tuple) else ()
 
@@ -116,7 +122,7 @@ def plugins() -> Mapping[str, Path]:
     """Return the source file of every client of another package; one that is no client is in `broken_plugins`."""
     from importlib.metadata import entry_points
 
-    own = in_folder(Path(__file__).parent)
+    own = in_folder(FOLDER)
     found: dict[str, Path] = {}
     for entry in entry_points(group=__name__):
         try:
@@ -137,6 +143,9 @@ def _source(name: str, module: str, *, taken: Collection[str]) -> Path:
         raise ValueError(f"the name {name!r} is taken")
     if not re.fullmatch(r"[a-z][a-z0-9.-]*", name):
         raise ValueError("a client's name is lower-case letters, digits, dots and hyphens")
+    import importlib.util
+    from pathlib import Path
+
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise ModuleNotFoundError(f"No module named {module!r}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -39,6 +38,8 @@ class Batch:
             threading.Thread(target=self._await_going, daemon=True).start()
         names, nofile = self._request["clients"], self._request.get("nofile")
         if nofile is not None:
+            import resource
+
             programs = [name for name in names if hasattr(self._clients[name].module, "command")]
             _at_once(self._one, programs)  # programs of their own, which begin with no descriptors but three
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -86,6 +87,9 @@ class Pause:
 
 
 def _at_once(one: Callable[[str], None], names: Sequence[str]) -> None:
+    if len(names) == 1:
+        one(names[0])
+        return
     threads = [threading.Thread(target=one, args=(name,)) for name in names]
     for thread in threads:
         thread.start()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-LATER = ("http.client", "tenacity")  # what is otherwise loaded only when it is needed
+LATER = ("http.client", "resource", "ssl", "tenacity")  # what is otherwise loaded only when it is needed
 ADDRESS_AT = {  # where each audit event tells of an address, or of a name: Python's audit event table
     "socket.connect": 1,
     "socket.sendto": 1,

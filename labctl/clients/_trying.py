@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import errno
-import os
-import selectors
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from labctl.clients import Target
 from labctl.clients.outcomes import Staged, judge
 
-MOST_PRINTED = 1 << 16  # bytes of each stream of a command, and characters of a traceback, that are kept
+MOST_DETAILS = 1 << 16  # characters of a traceback, or of what a command printed, that are kept
 MOST_WORDS = 1 << 12  # characters of one message
 CUT = " … [cut by labctl]"
-PRESSURE = Path("/proc/pressure/cpu")
+PRESSURE = "/proc/pressure/cpu"
 
 
 def with_retries(
@@ -69,7 +65,8 @@ def _starved_so_far() -> float:
     (Documentation/accounting/psi.rst). 0 always, where the kernel does not count it.
     """
     try:
-        some, _ = PRESSURE.read_text().split("\n", 1)
+        with open(PRESSURE) as file:
+            some = file.readline()
         return int(some.rpartition("total=")[2]) / 1e6
     except (OSError, ValueError):
         return 0.0
@@ -82,7 +79,7 @@ def _within_bounds(report: Mapping[str, Any]) -> dict[str, Any]:
     return {**report, **cut, **({"chain": chain} if chain else {})}
 
 
-_BOUNDS = {"says": MOST_WORDS, "details": MOST_PRINTED}
+_BOUNDS = {"says": MOST_WORDS, "details": MOST_DETAILS}
 
 
 def _cut(text: str, most: int) -> str:
@@ -105,7 +102,9 @@ def attempt(client: ModuleType, target: Target, timeout: float, pause: Any = Non
 
 
 def _command(client: ModuleType, target: Target, timeout: float) -> dict[str, Any]:
-    exit_code, stdout, stderr = _ran(client.command(target, timeout))
+    from labctl.clients._command import ran  # loaded by clients that are commands, and by nobody else
+
+    exit_code, stdout, stderr = ran(client.command(target, timeout))
     told = client.read(exit_code, stdout, stderr)
     number = told.pop("number")
     return {
@@ -115,23 +114,3 @@ def _command(client: ModuleType, target: Target, timeout: float) -> dict[str, An
         "exit_code": exit_code,
         "details": stdout + stderr,
     }
-
-
-def _ran(argv: Sequence[str]) -> tuple[int, str, str]:
-    """Run a command; return its exit code, and the beginning of what it printed to each stream, the rest dropped."""
-    with (
-        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program,
-        selectors.DefaultSelector() as open_ones,
-    ):
-        printed = {stream: bytearray() for stream in (program.stdout, program.stderr) if stream is not None}
-        for stream in printed:
-            open_ones.register(stream, selectors.EVENT_READ)
-        while open_ones.get_map():
-            for key, _ in open_ones.select():
-                chunk = os.read(key.fd, 1 << 16)
-                kept = printed[key.fileobj]  # type: ignore[index]  # which are the streams
-                kept += chunk[: MOST_PRINTED - len(kept)]
-                if not chunk:
-                    open_ones.unregister(key.fileobj)
-    stdout, stderr = (bytes(kept).decode(errors="replace") for kept in printed.values())
-    return program.returncode, stdout, stderr

@@ -13,7 +13,7 @@ import pytest
 from hostile import loaded
 
 from labctl import phases
-from labctl.clients._trying import MOST_PRINTED, MOST_WORDS
+from labctl.clients._trying import MOST_DETAILS, MOST_WORDS
 from labctl.journal import REMOVING, Event
 from labctl.model import Result, Verdict
 from labctl.result import parse
@@ -110,7 +110,7 @@ def test_a_nasty_answer_leaves_the_run_without_a_verdict_in_bounded_time_and_mem
     assert parse(file.read_bytes()).reason == result.reason
     for one in (one for phase in result.phases for look in phase.observations for one in look.tries):
         assert max([len(one.says), *(len(link.message) for link in one.chain)]) <= MOST_WORDS
-        assert len(one.details) <= 2 * MOST_PRINTED
+        assert len(one.details) <= 2 * MOST_DETAILS
 
 
 def test_a_good_answer_passes_by_the_same_way(tmp_path: Path, session: Session, options: Options) -> None:

@@ -22,7 +22,7 @@ NUMBERS = {
     "life of a host": f"{specs.TIME_TO_LIVE:.0f} s",
     "what a service prints": f"{stream.MOST_LOG} bytes",
     "what a command prints": f"{containers.MOST_OUTPUT} bytes of each stream in a service's container, {children.MOST_OUTPUT >> 20} MiB",
-    "what a client may tell of a try": f"{_trying.MOST_WORDS} characters of a message, {_trying.MOST_PRINTED} of",
+    "what a client may tell of a try": f"{_trying.MOST_WORDS} characters of a message, {_trying.MOST_DETAILS} of",
     "one try": f"twice the client's timeout and {GRACE:g} s",
     "a reply of the agent or the clients": f"{wire.MOST_REPLY >> 20} MiB",
     "packets captured on a host": f"{witness.MOST_PACKETS}, for {witness.LONGEST:g} s",

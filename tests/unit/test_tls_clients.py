@@ -14,17 +14,13 @@ from typing import Any
 import pytest
 from loopback import WHOLE_ANSWER, Serve, answer, hang_up, raised, reset, serving, silent
 
-import labctl.clients
-from labctl.clients import Target, file_of, in_folder
+from labctl.clients import FOLDER, Target, file_of, in_folder
 from labctl.clients.outcomes import Staged, judge
 
 SOON = 0.2  # seconds, for what must time out
 LONG = 10.0  # seconds, for what must not
 
-MODULES = {
-    name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}")
-    for name in in_folder(Path(labctl.clients.__file__).parent)
-}
+MODULES = {name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}") for name in in_folder(FOLDER)}
 CLIENTS = {
     name: module.attempt for name, module in MODULES.items() if hasattr(module, "attempt") and "https" in module.SCHEMES
 }
