@@ -194,7 +194,7 @@ def _remove(
     """
     try:
         with journal.timed("removing everything", DOCKER):
-            left = sweep(session.containers, f"{RUN}={run}")
+            left = sweep(session.containers, f"{RUN}={run}", empty_looks=0)
     except EngineUnavailable as silence:
         if isinstance(broken, LabError):
             raise

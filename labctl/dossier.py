@@ -22,7 +22,7 @@ from labctl.session import Session
 from labctl.witness import ANSWERS
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms
-    "cd /proc/sys && grep -s '' net/core/somaxconn net/ipv4/tcp_* net/ipv4/ip_* net/ipv4/icmp_* net/ipv4/conf/all/*"
+    "cd /proc/sys/net && exec grep -s '' core/somaxconn ipv4/tcp_* ipv4/ip_* ipv4/icmp_* ipv4/conf/all/*"
 )
 PACKAGES = "cat /usr/share/labctl/packages.txt; ls -d /opt/*/site/*.dist-info"
 INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version of a Python package that is unpacked
@@ -91,7 +91,7 @@ def _sysctls(lab: Lab, host: str) -> dict[str, str]:
     known: dict[str, str] = {}
     for line in _printed(lab, host, ["sh", "-c", SYSCTLS]).splitlines():
         file, _, value = line.partition(":")
-        name = file.replace("/", ".")
+        name = f"net.{file.replace('/', '.')}"
         known[name] = " ".join([*known.get(name, "").split(), *value.split()])
     return known
 

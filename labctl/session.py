@@ -19,10 +19,9 @@ from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
 from labctl.progress import timed
 from labctl.scenario import Loaded
-from labctl.sweep import SESSION, STARTED, Leftovers, look, sweep
+from labctl.sweep import NOTHING, SESSION, STARTED, look, sweep
 from labctl.watchdog import Watchdog
 
-NOTHING = Leftovers({}, {}, ())
 LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from labctl.engine.containers import Containers
@@ -39,6 +39,9 @@ class Leftovers:
         return ", ".join([*self.containers.values(), *self.networks.values(), *self.volumes])
 
 
+NOTHING = Leftovers({}, {}, ())
+
+
 def look(containers: Containers, label: str) -> Leftovers:
     """Return what carries a label now."""
     there = containers.labelled(label)
@@ -58,8 +61,9 @@ def sweep(
 ) -> Leftovers:
     """Remove what carries a label until `empty_looks` looks in a row find nothing; return what is still there.
 
-    More than one look is for a labctl that was killed: the engine may still carry out its last request. Where this is
-    `patient`, an engine that does not answer may come back meanwhile. Raises EngineError where it does not answer.
+    More than one look is for a labctl that was killed: the engine may still carry out its last request. None is for
+    who makes nothing any more: what the engine says it has removed is not looked for again. Where this is `patient`,
+    an engine that does not answer may come back meanwhile. Raises EngineError where it does not answer.
     """
     deadline = time.monotonic() + seconds
     seen_empty = 0
@@ -75,7 +79,8 @@ def sweep(
             return left
         if left:
             seen_empty = 0
-            _remove(containers, left)
+            if _remove(containers, left) and not empty_looks:
+                return NOTHING
             continue
         seen_empty += 1
         if seen_empty >= empty_looks:
@@ -87,26 +92,28 @@ def _is_host(container: Mapping[str, Any]) -> bool:
     return container["Labels"].get(ROLE) == SANDBOX and container["State"] in ALIVE
 
 
-def _remove(containers: Containers, left: Leftovers) -> None:
-    """Remove all that is left; the hosts of one run in turn, for the engine's sake (`labctl.deploy.ENDS_WITHIN`)."""
+def _remove(containers: Containers, left: Leftovers) -> bool:
+    """Remove all that is left, and tell whether all of it is gone.
+
+    The hosts of one run go in turn, for the engine's sake (`labctl.deploy.ENDS_WITHIN`).
+    """
     hosts = {host for run in left.hosts for host in run}
     with ThreadPoolExecutor(8, thread_name_prefix="sweep") as pool:
-        for in_turn in [*left.hosts, *([one] for one in left.containers if one not in hosts)]:
-            pool.submit(_remove_containers, containers, in_turn)
-    for network in left.networks:
-        _quietly(containers.remove_network, network)
-    for volume in left.volumes:
-        _quietly(containers.remove_volume, volume)
+        in_turn = [*left.hosts, *([one] for one in left.containers if one not in hosts)]
+        gone = list(pool.map(partial(_removed, containers.remove), in_turn))
+    gone += _removed(containers.remove_network, left.networks), _removed(containers.remove_volume, left.volumes)
+    return all(gone)
 
 
-def _remove_containers(containers: Containers, in_turn: Sequence[str]) -> None:
-    for container in in_turn:
-        _quietly(containers.remove, container)
-
-
-def _quietly(remove: Any, thing: str) -> None:
-    with suppress(EngineError):  # what stays is seen at the next look
-        remove(thing)
+def _removed(remove: Callable[[str], None], in_turn: Iterable[str]) -> bool:
+    """Remove one after the other, and tell whether all are gone; what stays is seen at the next look."""
+    gone = True
+    for thing in in_turn:
+        try:
+            remove(thing)
+        except EngineError:
+            gone = False
+    return gone
 
 
 def dead_sessions(containers: Containers) -> set[str]:

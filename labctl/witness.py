@@ -6,7 +6,7 @@ What is captured is on disk, as a pcap file, before anybody reads it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,8 +46,13 @@ class Glance:
 
     at: float
     ran: float
-    counters: Mapping[str, int]
+    tables: Sequence[str] = field(repr=False)  # of counters, as proc(5) has them
     sockets: str | None = field(repr=False)  # as sock_diag(7) tells of them
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Every counter by its whole name; read only when it is asked for, since most looks are never read."""
+        return counters.read(self.tables)
 
 
 class Witness:
@@ -104,7 +109,7 @@ class Witness:
         told = asked(ANSWERS)
         if told["captured"] is not None:
             self._take(told["captured"])
-        return Glance(told["at"], told["ran"], counters.read(told["counters"]), told["sockets"])
+        return Glance(told["at"], told["ran"], told["counters"], told["sockets"])
 
     def _take(self, captured: Mapping[str, Any]) -> None:
         self._pcap += base64.b64decode(captured["records"])

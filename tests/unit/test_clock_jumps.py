@@ -11,7 +11,7 @@ NOON = 1_800_000_000.0
 
 
 def seen(*, by_the_clock: float, really: float) -> Seen:
-    before, after = Glance(NOON, 50.0, {}, None), Glance(NOON + by_the_clock, 50.0 + really, {}, None)
+    before, after = Glance(NOON, 50.0, (), None), Glance(NOON + by_the_clock, 50.0 + really, (), None)
     return Seen({"client": before}, {}, {"client": after})
 
 
