@@ -38,6 +38,7 @@ class Seen:
     rules_before: Mapping[str, int]
     after: Mapping[str, Glance] = field(default_factory=dict)
     rules_after: Mapping[str, int] = field(default_factory=dict)
+    wanted: bool = True  # whether anybody will read it; otherwise nobody looks once more
 
 
 def jumps(seen: Seen) -> Iterator[str]:
@@ -87,8 +88,9 @@ class Witnesses:
             return
         seen = Seen(self._glances(at_sockets=True), self._counted())
         yield seen
-        seen.after = self._glances()
-        seen.rules_after = self._counted()
+        if seen.wanted:
+            seen.after = self._glances()
+            seen.rules_after = self._counted()
 
     def evidence(self, seen: Seen) -> Evidence:
         """Read what was seen."""

@@ -24,7 +24,7 @@ from labctl.fields import Command, argv, typed
 from labctl.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
 from labctl.judge import judge, sentence
 from labctl.lab import Lab
-from labctl.model import Diagnosis, Evidence, Observation, Outcome, Phase, Try
+from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
@@ -145,24 +145,31 @@ class Observer:
         """Return a diagnosis command with the client's target in it, as it is now."""
         return command if self.target is None else filled(command, of_target(self.target))
 
-    def observe(self, *, healed: bool = False) -> Observation:
-        """Replay the triggers, let every client try once, and hold each against what this phase expects."""
+    def observe(self, *, healed: bool = False, more: bool = False) -> Observation:
+        """Replay the triggers, let every client try once, and hold each against what this phase expects.
+
+        Only a phase's last observation has evidence: where this one is as expected and `more` follow, it has none.
+        """
         self.triggers.begin()
         self._await_dependencies()
         with self._witnesses.watching() as seen:
             at = self._journal.now
             tries = self._tried()
             self._took = self._journal.now - at
-        self._seen, self._evidence = seen, None
+            observation = Observation(at, tries, self._judged(tries, healed=healed))
+            if seen is not None:
+                seen.wanted = not (more and observation.held)
+        self._seen, self._evidence = seen if seen is not None and seen.wanted else None, None
         if self.phase is Phase.FAULTED:
             self.broken_timeout = self._timeout
         self.triggers.release()
-        expect = self.scenario.expect if self.phase.broken and not healed else None
-        served = any(one.outcome is Outcome.OK for one in tries)
-        findings = tuple(finding for one in tries for finding in judge(one, expect, served=served))
-        observation = Observation(at, tries, findings)
         self.observations.append(observation)
         return observation
+
+    def _judged(self, tries: Sequence[Try], *, healed: bool) -> tuple[Finding, ...]:
+        expect = self.scenario.expect if self.phase.broken and not healed else None
+        served = any(one.outcome is Outcome.OK for one in tries)
+        return tuple(finding for one in tries for finding in judge(one, expect, served=served))
 
     def _await_dependencies(self) -> None:
         """Wait, as Compose does before it starts a service, until what the client depends on is healthy; or sleep."""
@@ -201,7 +208,7 @@ class Observer:
         while row < successes:
             refused: AgentRefused | None = None
             try:
-                row = row + 1 if self.observe(healed=healed).held else 0
+                row = row + 1 if self.observe(healed=healed, more=row + 1 < successes).held else 0
             except AgentRefused as error:
                 row, refused = 0, error
                 self.triggers.release()

@@ -63,7 +63,7 @@ def images() -> dict[str, Path]:
 def with_agent() -> tuple[str, ...]:
     """Return the images that a host's sandbox can run: labctl's first, and those that copy its programs from it.
 
-    Their folders are looked at once in a process, which takes 4 ms.
+    Their folders are looked at once in a process, which takes a millisecond or more.
     """
     return OWN_IMAGE, *(name for name in images() if OWN_IMAGE in parents(name).values())
 

@@ -1,7 +1,7 @@
 """The agent: answers labctl's requests until its input ends.
 
 A lab stands only once its agents run, and on two cores Python's imports are most of what that takes: the modules of
-this folder do without pathlib, ipaddress, typing, contextlib and base64, which would make it twice as long.
+this folder do without pathlib, ipaddress, typing, contextlib and base64, which would make it half as long again.
 """
 
 from __future__ import annotations
