@@ -142,7 +142,7 @@ def test_the_last_look_has_everything_and_ends_the_capture(lab: Lab, server: Hos
     last = server.look(last=True)
     assert server.packets(last) == {"SYN": 2, "RST": 2}
     assert last["captured"]["over"] == ""
-    assert packet_sockets(server) == []
+    poll(lambda: packet_sockets(server) == [], ANSWERS, "the capture's socket to be closed")
     knock(lab, 2)
     after = server.look()
     assert (records(after), after["captured"]["over"]) == (b"", "it was closed")

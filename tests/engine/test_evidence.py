@@ -20,7 +20,7 @@ from variants import variant
 from labctl import __version__, actions, scenario
 from labctl.deploy import deployed
 from labctl.evidence import Witnesses
-from labctl.journal import Journal, new_folder
+from labctl.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.observe import Observer
@@ -231,6 +231,19 @@ def applied(lab: Lab, written: Mapping[str, Any]) -> actions.Action:
 def tried(lab: Lab, times: int = 1) -> list[str]:
     """Let one client try so often, and return what each try came to."""
     return [trying.one(lab, "socket", "http://server:8080/", 0.3).outcome for _ in range(times)]
+
+
+def test_the_kernels_are_looked_at_once_more_only_where_somebody_reads_it(session: Session, options: Options) -> None:
+    """After the last of several observations that are as expected; before, the next one's look tells as much."""
+    heard: list[Event] = []
+    alone = replace(options, clients=("socket",), listeners=(heard.append,))
+    ran = run(scenario.load(installed("scenarios") / "loopback-bind.yaml"), session, alone)
+    assert ran.verdict is Verdict.PASSED, ran.reason
+    fixed = ran.phases[-1]
+    assert [one.evidence is not None for one in fixed.observations] == [False, False, True]
+    begins = next(number for number, one in enumerate(heard) if (one.kind, one.text) == (PHASE, Phase.FIXED))
+    ends = next(number for number, one in enumerate(heard) if (one.kind, one.text) == (PHASE_ENDED, Phase.FIXED))
+    assert sum(one.text == "looking at the kernels" for one in heard[begins:ends]) == 3 + 1
 
 
 def test_a_full_queue_and_what_waits_in_it_are_in_the_evidence(lab: tuple[Lab, Witnesses, Path]) -> None:
