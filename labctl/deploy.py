@@ -73,7 +73,7 @@ def deployed(
         workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
         if captures is not None:
             workers.submit(prepare)  # most of what follows is waiting for the engine
-        undo.callback(_end, pods)
+        undo.callback(_end, pods, journal)
         begun: dict[str, Future[None]] = {}
         for group in stack.hosts_in_order():
             begun |= {host: workers.submit(_begin, pods[host], pods, begun, client, journal) for host in group}
@@ -174,10 +174,11 @@ def _place(
     )
 
 
-def _end(pods: Mapping[str, Pod]) -> None:
+def _end(pods: Mapping[str, Pod], journal: Journal) -> None:
     """End the hosts, each once the engine has let go of the one before."""
-    for pod in pods.values():
-        pod.close(ENDS_WITHIN)
+    with journal.timed("ending the hosts", DOCKER):
+        for pod in pods.values():
+            pod.close(ENDS_WITHIN)
 
 
 def _remove(
