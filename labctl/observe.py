@@ -101,8 +101,8 @@ class Observer:
 
     @property
     def evidence(self) -> Evidence | None:
-        """What the kernels saw of the last observation; None where nobody watched."""
-        if self._evidence is None and self._seen is not None:
+        """What the kernels saw of the last observation; None where nobody watched, or was to read it."""
+        if self._evidence is None and self._seen is not None and self._seen.wanted:
             read = self._witnesses.evidence(self._seen)
             if self.phase is Phase.FAULTED:
                 tried = len(self.observations[-1].tries)
@@ -159,7 +159,7 @@ class Observer:
             observation = Observation(at, tries, self._judged(tries, healed=healed))
             if seen is not None:
                 seen.wanted = not (more and observation.held)
-        self._seen, self._evidence = seen if seen is not None and seen.wanted else None, None
+        self._seen, self._evidence = seen, None
         if self.phase is Phase.FAULTED:
             self.broken_timeout = self._timeout
         self.triggers.release()

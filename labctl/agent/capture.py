@@ -75,17 +75,16 @@ class Capture:
         return {"records": b"".join(records), "dropped": self._dropped, "over": self._over}
 
     def close(self) -> None:
-        """End it.
-
-        Nobody waits until the socket is closed: the kernel first sees to it that no processor is in it
-        (packet_release in net/packet/af_packet.c), which takes 10 ms.
-        """
-        self._over = self._over or "it was closed"
-        threading.Thread(target=self._socket.close, daemon=True).start()
+        """End it."""
+        self._end("it was closed")
 
     def _end(self, why: str) -> None:
+        """End it for a reason; nobody waits until the socket is closed.
+
+        The kernel first sees to it that no processor is in it (packet_release in net/packet/af_packet.c): 10 ms.
+        """
         self._over = self._over or why
-        self._socket.close()
+        threading.Thread(target=self._socket.close, daemon=True).start()
 
     def _record(self, data: bytes, ancillary: Any, source: Any) -> bytes:
         interface, protocol, direction, hardware, address = source

@@ -44,14 +44,15 @@ def load(only: Collection[str] | None = None, warm: str = "http") -> tuple[dict[
                 clients[name] = ready
 
     with _nothing_collected(), _authorities_when_needed():
+        found = [(package, folder, name) for package, folder in FOLDERS.items() for name in in_folder(folder)]
         preparing = []
-        for package, folder in FOLDERS.items():
-            for name in in_folder(folder):
-                if only is None or name in only:
-                    with _or_broken(name, broken):
-                        module = _imported(f"{package}.{name.replace('.', '_')}", f"{folder}/{file_of(name)}")
-                        preparing.append(threading.Thread(target=prepare, args=(name, module)))
-                        preparing[-1].start()
+        for package, folder, name in found:
+            if only is None or name in only:
+                with _or_broken(name, broken):
+                    file = file_of(name)
+                    module = _imported(f"{package}.{file.removesuffix('.py')}", f"{folder}/{file}")
+                    preparing.append(threading.Thread(target=prepare, args=(name, module)))
+                    preparing[-1].start()
         for one in preparing:
             one.join()
     return dict(sorted(clients.items())), broken
