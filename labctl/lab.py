@@ -32,6 +32,7 @@ VERBS = frozenset({  # what actions may ask of the engine about a host (`actions
     *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
 })  # fmt: skip
 MOVES = ("connect", "disconnect", "reboot")  # verbs after which a host may be on another network than before
+ANSWERS = 5.0  # seconds for an agent to answer, beyond what it was told to wait for
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
@@ -66,10 +67,17 @@ class Lab:
 
     def apply(self, action: Action) -> None:
         """Do what an action says, see that it took hold, and wait for what must hold before the next thing begins."""
-        for step in action.steps():
-            if not isinstance(step, Configure):
-                self.carry_out(step)
-        for proof in action.proofs():
+        steps = [step for step in action.steps() if not isinstance(step, Configure)]
+        proofs = action.proofs()
+        match steps, proofs:
+            case [Ask(do="run", exits=0) as step], [Proof(step=Ask(do="run") as look), *others] if (
+                step.host == look.host
+            ):
+                proofs = others if self._run_and_look(step, look) else proofs
+            case _:
+                for one in steps:
+                    self.carry_out(one)
+        for proof in proofs:
             self._prove(action, proof)
         if action.until is not None:
             self._await(action.subject, action.until)
@@ -80,6 +88,19 @@ class Lab:
             return self._call(step)
         with self._journal.timed(_summary(step), LABCTL):
             return self.ask(step)
+
+    def _run_and_look(self, step: Ask, look: Ask) -> bool:
+        """Run a command and, where it worked, another that looks at what it did: tell whether that shows it.
+
+        One request for both: the way into a host and back takes half as long as a call of iptables.
+        """
+        agent = self.pod(step.host).agent
+        patience = float(step.arguments["timeout"]) + float(look.arguments["timeout"]) + ANSWERS
+        with self._journal.timed(f"{_summary(step)}, then {shlex.join(look.arguments['argv'])}", LABCTL):
+            ran = agent.ask("run", patience, **step.arguments, then=look.arguments)
+        shown = ran.pop("then", None)
+        demand(step.host, step.arguments["argv"], Ran(**ran), 0)
+        return look.exits in (None, shown["exit_code"])
 
     def _call(self, step: Call) -> Any:
         if step.verb not in VERBS:
@@ -113,7 +134,7 @@ class Lab:
         pod = self.pod(step.host)
         program = pod.agent if step.of == "agent" else self.clients(step.host)
         arguments = dict(step.arguments)
-        patience = float(arguments.get("timeout", PROOF_WITHIN)) + 5
+        patience = float(arguments.get("timeout", PROOF_WITHIN)) + ANSWERS
         answer = program.ask(step.do, patience, **arguments)
         if step.do == "run":
             ran = Ran(**answer)
@@ -249,6 +270,11 @@ class Lab:
 def _lost(pod: Pod) -> bool:
     """Tell whether a service has ended, and otherwise than well."""
     return (end := pod.exit()) is not None and end.code != 0
+
+
+def _runs_on(step: Ask) -> str:
+    """Return the host whose agent runs a command for this step; empty where none does."""
+    return step.host if (step.do, step.of) == ("run", "agent") else ""
 
 
 def _summary(step: Ask) -> str:

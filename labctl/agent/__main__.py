@@ -34,7 +34,10 @@ def _known() -> Mapping[str, Callable[[Request], Any]]:
     children, resolver, looks = Children(), Resolver(), Looks()
 
     def run(request: Request) -> Any:
-        return children.run(request["argv"], float(request["timeout"]))
+        ran = children.run(request["argv"], float(request["timeout"]))
+        if ran["exit_code"] == 0 and "then" in request:
+            ran["then"] = run(request["then"])
+        return ran
 
     def resolve(request: Request) -> None:
         resolver.know(request["names"])

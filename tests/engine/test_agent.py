@@ -28,6 +28,15 @@ def test_a_command_is_run_with_its_output_and_exit_code(lab: Lab) -> None:
     assert shell(lab, "kill -9 $$").exit_code == -9
 
 
+@pytest.mark.parametrize(("first", "looked"), [("exit 0", True), ("exit 3", False), ("sleep 9", False)])
+def test_what_looks_at_a_command_runs_at_once_after_one_that_worked_alone(lab: Lab, first: str, looked: bool) -> None:
+    then = {"argv": ["sh", "-c", "echo seen; exit 1"], "timeout": 5}
+    ran = lab.pod("server").agent.ask("run", 10, argv=["sh", "-c", first], timeout=0.5, then=then)
+    assert ("then" in ran) == looked
+    if looked:
+        assert (ran["then"]["exit_code"], ran["then"]["stdout"]) == (1, "seen\n")
+
+
 def test_requests_overlap(lab: Lab) -> None:
     """Forty commands of a quarter of a second each end together, and each reply goes to who asked."""
     began = time.monotonic()
