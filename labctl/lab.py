@@ -70,9 +70,7 @@ class Lab:
         steps = [step for step in action.steps() if not isinstance(step, Configure)]
         proofs = action.proofs()
         match steps, proofs:
-            case [Ask(do="run", exits=0) as step], [Proof(step=Ask(do="run") as look), *others] if (
-                step.host == look.host
-            ):
+            case [Ask(exits=0) as step], [Proof(step=Ask() as look), *others] if _runs_on(step) == _runs_on(look) != "":
                 proofs = others if self._run_and_look(step, look) else proofs
             case _:
                 for one in steps:
