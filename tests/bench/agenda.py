@@ -86,6 +86,7 @@ class Agenda:
             raise
         except (LabctlError, AssertionError, OSError, RuntimeError) as error:
             self.broken[key] = str(error)
+            self.tell(f"{key} broke: {error}")
 
 
 def runs(ground: Ground) -> Iterator[Comparison]:
