@@ -28,7 +28,7 @@ QUICK = 2
 @click.option("--strict", is_flag=True, help="Exit with 1 where a target is missed.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write everything here, too.")
 def command(*, pairs: int, quick: bool, only: tuple[str, ...], strict: bool, file: Path | None) -> int:
-    """Measure labctl against the bare Docker calls, and against what people use instead. Everything takes an hour.
+    """Measure labctl against the bare Docker calls, and against what people use instead. Everything takes over an hour.
 
     Exit 0 whatever the ratios are, 1 where one misses its target and --strict is given, 3 where something broke.
     """
