@@ -75,7 +75,7 @@ class Agenda:
         if key == "scale":
             one, notes = scale.scale(self.ground, self.tell)
         else:
-            one, notes = throughput.throughput(key, self.ground, self.tell)
+            one, notes = throughput.throughput(key, self.ground, self.tell, self.pairs)
         self.measured.append(one)
         self.notes += notes
 

@@ -1,6 +1,6 @@
 """The whole matrix, at several -j: runs per minute, against the floor of the same runs at the same -j.
 
-Each -j is measured once, and the best of them some times more.
+Each -j is measured once, and the best of them as often as anything else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from labctl.run import Options
 from labctl.scenario import Loaded
 
 JOBS = (1, 2, 4, 8)
-PAIRS = 7  # at the best of them; one takes about two minutes
 CLIENTS = {"matrix-one": ONE, "matrix-all": ALL}
 FINE = (Verdict.PASSED, Verdict.SKIPPED)
 
@@ -89,9 +88,12 @@ def who_tries(loaded: Loaded, clients: tuple[str, ...]) -> tuple[str, ...]:
     return (next(name for name, one in seeing.items() if one.exit_code is None),)
 
 
-def throughput(key: str, ground: Ground, tell: Progress, jobs: Sequence[int] = JOBS) -> tuple[Measured, list[str]]:
+def throughput(
+    key: str, ground: Ground, tell: Progress, pairs: int, jobs: Sequence[int] = JOBS
+) -> tuple[Measured, list[str]]:
     """Run the matrix with one client or with all; return the ratio at its best -j, and what to say of each -j.
 
+    There are so many `pairs` at the best one; each takes about two minutes.
     Raises LabError where a run neither passed nor was skipped.
     """
     chosen = [(one, who_tries(one, CLIENTS[key])) for one in everything()]
@@ -107,7 +109,7 @@ def throughput(key: str, ground: Ground, tell: Progress, jobs: Sequence[int] = J
 
     seen = [pair(number) for number in jobs]
     best = fastest(seen)
-    again = [best, *(pair(best.jobs, floor_begins=second) for second in islice(swapped(PAIRS), 1, PAIRS))]
+    again = [best, *(pair(best.jobs, floor_begins=second) for second in islice(swapped(pairs), 1, pairs))]
     notes = [f"{key}: {one}{' (best)' if one is best else ''}" for one in seen]
     took = tuple(one.labctl for one in again), tuple(one.floor for one in again)
     return Measured(key, (f"labctl -j {best.jobs}", "floor"), *took), notes
