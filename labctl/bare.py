@@ -29,13 +29,13 @@ from labctl.model import Exit
 from labctl.onmachine import OnMachine
 from labctl.piped import Piped, command, given
 from labctl.placeholders import FOLDER
-from labctl.pod import ANSWERS, ENDS, SANDBOX_STARTS
+from labctl.pod import ENDS, SANDBOX_STARTS
 from labctl.ports import Ports
 from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import ENGINE, Stack, bare_program
-from labctl.wire import Program
+from labctl.wire import ANSWERS, Program
 
 CLIENTS = "labctl.clients"  # the module that is the clients' program
 NOBODY = 65534  # the user and the group who own nothing, of Debian and of the kernel: fs.overflowuid, proc(5)

@@ -19,7 +19,7 @@ from labctl.model import Result
 from labctl.result import COUNTERS, counters
 from labctl.scenario import Loaded, Scenario
 from labctl.session import Session
-from labctl.witness import ANSWERS
+from labctl.wire import ANSWERS
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms
     "cd /proc/sys/net && exec grep -s '' core/somaxconn ipv4/tcp_* ipv4/ip_* ipv4/icmp_* ipv4/conf/all/*"

@@ -24,7 +24,7 @@ from labctl.model import Ran
 from labctl.pod import Pod
 from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
-from labctl.wire import Program, demand
+from labctl.wire import ANSWERS, Program, demand
 
 VERBS = frozenset({  # what actions may ask of the engine about a host (`actions.Call`): methods of Pod
     *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
@@ -32,7 +32,6 @@ VERBS = frozenset({  # what actions may ask of the engine about a host (`actions
     *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
 })  # fmt: skip
 MOVES = ("connect", "disconnect", "reboot")  # verbs after which a host may be on another network than before
-ANSWERS = 5.0  # seconds for an agent to answer, beyond what it was told to wait for
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
@@ -71,7 +70,7 @@ class Lab:
         proofs = action.proofs()
         match steps, proofs:
             case [Ask(exits=0) as step], [Proof(step=Ask() as look), *others] if _runs_on(step) == _runs_on(look) != "":
-                proofs = others if self._run_and_look(step, look) else proofs
+                proofs = others if self._shown(step, look) else proofs
             case _:
                 for one in steps:
                     self.carry_out(one)
@@ -80,25 +79,20 @@ class Lab:
         if action.until is not None:
             self._await(action.subject, action.until)
 
-    def carry_out(self, step: Ask | Call) -> Any:
-        """Carry out one step; raises AgentRefused where a command exits otherwise than it should."""
+    def carry_out(self, step: Ask | Call, then: Ask | None = None) -> Any:
+        """Carry out one step, and what `ask` may do then; raises AgentRefused where a command exits otherwise."""
         if isinstance(step, Call):
             return self._call(step)
-        with self._journal.timed(_summary(step), LABCTL):
-            return self.ask(step)
+        with self._journal.timed(_summary(step) + (f", then {_did(then)}" if then else ""), LABCTL):
+            return self.ask(step, then)
 
-    def _run_and_look(self, step: Ask, look: Ask) -> bool:
-        """Run a command and, where it worked, another that looks at what it did: tell whether that shows it.
+    def _shown(self, step: Ask, look: Ask) -> bool:
+        """Run a command, and one that looks at what it did: tell whether that shows it.
 
         One request for both: the way into a host and back takes half as long as a call of iptables.
         """
-        agent = self.pod(step.host).agent
-        patience = float(step.arguments["timeout"]) + float(look.arguments["timeout"]) + ANSWERS
-        with self._journal.timed(f"{_summary(step)}, then {shlex.join(look.arguments['argv'])}", LABCTL):
-            ran = agent.ask("run", patience, **step.arguments, then=look.arguments)
-        shown = ran.pop("then", None)
-        demand(step.host, step.arguments["argv"], Ran(**ran), 0)
-        return look.exits in (None, shown["exit_code"])
+        ran = self.carry_out(step, then=look)
+        return look.exits in (None, ran.then.exit_code)
 
     def _call(self, step: Call) -> Any:
         if step.verb not in VERBS:
@@ -127,16 +121,20 @@ class Lab:
         for pod in self.pods.values():
             pod.know({} if pod.network is None else on[pod.network])
 
-    def ask(self, step: Ask) -> Any:
-        """Ask a program in a host."""
+    def ask(self, step: Ask, then: Ask | None = None) -> Any:
+        """Ask a program in a host and, for its agent to `run` once a command has exited 0, for another one then.
+
+        Raises AgentRefused where a command exits otherwise than it should; the second may exit as it likes.
+        """
         pod = self.pod(step.host)
         program = pod.agent if step.of == "agent" else self.clients(step.host)
-        arguments = dict(step.arguments)
-        patience = float(arguments.get("timeout", PROOF_WITHIN)) + ANSWERS
+        arguments = {**step.arguments, "then": then.arguments} if then else step.arguments
+        patience = sum(float(one.arguments.get("timeout", 0)) for one in (step, then) if one) + ANSWERS
         answer = program.ask(step.do, patience, **arguments)
         if step.do == "run":
-            ran = Ran(**answer)
-            demand(step.host, arguments["argv"], ran, step.exits)
+            after = answer.pop("then", None)
+            ran = Ran(**answer, then=Ran(**after) if after else None)
+            demand(step.host, step.arguments["argv"], ran, step.exits)
             return ran
         if step.do == "hold":
             self.held |= {(step.host, port) for port in answer["ports"]}
@@ -276,8 +274,11 @@ def _runs_on(step: Ask) -> str:
 
 
 def _summary(step: Ask) -> str:
-    shown = shlex.join(step.arguments["argv"]) if step.do == "run" else step.do
-    return f"{shown} on {step.host}"
+    return f"{_did(step)} on {step.host}"
+
+
+def _did(step: Ask) -> str:
+    return shlex.join(step.arguments["argv"]) if step.do == "run" else step.do
 
 
 def _awaited(until: Until) -> str:

@@ -145,6 +145,7 @@ class Ran:
     stdout: str
     stderr: str
     seconds: float
+    then: Ran | None = None  # what came of the command that was to follow it, once it had exited 0
 
     @property
     def output(self) -> str:

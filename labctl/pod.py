@@ -23,11 +23,10 @@ from labctl.ports import Ports
 from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
-from labctl.wire import Program, demand
+from labctl.wire import ANSWERS, Program, demand
 from labctl.witness import Witness
 
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
-ANSWERS = 10.0  # seconds for a command of our own with a host's tools
 ENDS = 10.0  # seconds for a process to be gone after SIGKILL
 
 

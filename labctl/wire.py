@@ -16,6 +16,7 @@ from labctl.engine.stream import STDERR
 from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded
 from labctl.model import Ran
 
+ANSWERS = 10.0  # seconds for a program of ours to answer, beyond what it was told to wait for
 KEPT_OUTPUT = 4000  # characters of what the program printed last
 MOST_REPLY = 32 << 20  # bytes without a line's end, before the program is given up
 

@@ -15,9 +15,8 @@ from typing import Any
 from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused
 from labctl.pcap import SNAP, Captured, header
-from labctl.wire import Program
+from labctl.wire import ANSWERS, Program
 
-ANSWERS = 5.0  # seconds
 MOST_PACKETS = 20_000
 LONGEST = 900.0  # seconds
 BUFFER = 8 << 20  # bytes between two looks: some thousands of packets
