@@ -20,7 +20,7 @@ class Events:
 
     def __init__(self, connection: Connection, label: str) -> None:
         self._changed = threading.Condition()
-        self._exits: dict[str, Exit] = {}
+        self._exits: dict[str, int] = {}
         self._out_of_memory: set[str] = set()
         self._healthy: set[str] = set()
         self._over = False
@@ -47,22 +47,22 @@ class Events:
         elif kind == "health_status":
             (self._healthy.add if status == "healthy" else self._healthy.discard)(container)
         else:
-            code = int(attributes.get("exitCode", -1))
-            self._exits[container] = Exit(code, out_of_memory=container in self._out_of_memory)
+            self._exits[container] = int(attributes.get("exitCode", -1))
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container ended, or None while it runs."""
         with self._changed:
-            return self._exits.get(container)
+            if container not in self._exits:
+                return None
+            return Exit(self._exits[container], out_of_memory=container in self._out_of_memory)  # which may come later
 
-    def await_end(self, container: str, seconds: float) -> Exit:
+    def await_end(self, container: str, seconds: float) -> None:
         """Wait until a container has ended.
 
         Raises EngineError when it has not within `seconds`.
         """
         if not self._await(lambda: container in self._exits, seconds):
             raise EngineError(f"the engine did not report the end of a container within {seconds:g} s.")
-        return self._exits[container]
 
     def await_health(self, container: str, seconds: float) -> bool:
         """Wait until a container's health check passes; tell whether it does."""
