@@ -29,6 +29,7 @@ from labctl.pcap import FIN, RECORD, RST, SYN, Captured
 from labctl.places import installed
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session
+from labctl.waiting import poll
 
 actions.discover()
 AT_ONCE = 3
@@ -217,6 +218,7 @@ def lab(session: Session, options: Options) -> Iterator[tuple[Lab, Witnesses, Pa
     loaded = scenario.load(installed("scenarios") / "loopback-bind.yaml")
     journal = Journal(new_folder(options.runs, "watched", since=session.began))
     with deployed(loaded.stack, "tests", "client", session, journal, EVERYTHING) as standing:
+        poll(lambda: 8080 in {one.port for one in standing.pod("server").listeners()}, SOON, "the server to listen")
         yield standing, Witnesses(standing, journal, "client"), journal.folder
     journal.conclude(Result("tests", "watched", "", "", Verdict.SKIPPED, "", "", journal.now, ()))
 
