@@ -80,7 +80,7 @@ class Lab:
             self._await(action.subject, action.until)
 
     def carry_out(self, step: Ask | Call, then: Ask | None = None) -> Any:
-        """Carry out one step, and what `ask` may do then; raises AgentRefused where a command exits otherwise."""
+        """Carry out one step, an `Ask` with what may come `then`; raises AgentRefused as `ask` does."""
         if isinstance(step, Call):
             return self._call(step)
         with self._journal.timed(_summary(step) + (f", then {_did(then)}" if then else ""), LABCTL):
