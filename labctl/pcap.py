@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 SYN, SYN_ACK, ACK, DATA, FIN, RST = "SYN", "SYN-ACK", "ACK", "data", "FIN", "RST"
@@ -35,6 +36,7 @@ TCP_PROTOCOL, ICMP_PROTOCOL, ICMP6_PROTOCOL = 6, 1, 58
 QUOTED, AT_FLAGS = struct.Struct("!HHI"), 13  # what an ICMP error quotes of a TCP header at least; where that has flags
 QUOTING, QUOTING6 = (3, 4, 5, 11, 12), range(128)  # types that quote a packet: RFC 792; RFC 4443, 2.1
 BIT_FIN, BIT_SYN, BIT_RST, BIT_PSH, BIT_ACK = 1, 2, 4, 8, 16
+REMEMBERED = 4096  # packets, of at most SNAP bytes each
 Flow = tuple[bytes, int, bytes, int]  # source and its port, target and its port
 
 
@@ -109,8 +111,12 @@ def _records(captured: Captured) -> Iterator[tuple[int, bytes]]:
             yield seconds * 10**9 + nanoseconds, pcap[at - kept : at]
 
 
+@lru_cache(REMEMBERED)
 def _read(protocol: int, raw: bytes) -> Frame | None:
-    """Read a TCP packet, an ICMP error about one, or an ARP packet; None where it is another."""
+    """Read a TCP packet, an ICMP error about one, or an ARP packet; None where it is another.
+
+    What one host sent the next one saw, byte for byte, and is not read again.
+    """
     import dpkt
 
     if protocol == ARP:

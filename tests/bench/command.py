@@ -22,7 +22,13 @@ QUICK = 2
 
 
 @click.command()
-@click.option("--pairs", type=click.IntRange(1), default=PAIRS, show_default=True, help="How many pairs of each.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(1),
+    default=PAIRS,
+    show_default=True,
+    help="How many pairs of each; more where the target is close.",
+)
 @click.option("--quick", is_flag=True, help=f"{QUICK} pairs, nothing that takes minutes: whether it works.")
 @click.option("--only", multiple=True, type=click.Choice(sorted(TARGETS)), help="Only this; may be given again.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a target is missed.")

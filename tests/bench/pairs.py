@@ -27,6 +27,7 @@ class Comparison:
     over: Contestant
     under: Contestant
     warm_up: int = 1  # rounds that are not counted
+    closer: int = 1  # times as many pairs as others have: where one pair spreads wider than the target's margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,16 @@ def swapped(pairs: int) -> Iterator[bool]:
 
 
 def measured(comparison: Comparison, pairs: int) -> Measured:
-    """Let both contestants work in turn, after a warm-up; whatever one of them raises is let through."""
+    """Let both contestants work in turn, so many pairs of a plain comparison, after a warm-up.
+
+    Whatever one of them raises is let through.
+    """
     over, under = comparison.over.once, comparison.under.once
     for _ in range(comparison.warm_up):
         over()
         under()
     took: list[tuple[float, float]] = []
-    for second_begins in swapped(pairs):
+    for second_begins in swapped(pairs * comparison.closer):
         if second_begins:
             of_under = under()
             took.append((over(), of_under))

@@ -10,7 +10,7 @@ from typing import Any
 from bench.pairs import Measured
 from bench.targets import TARGETS, Target
 
-HEADINGS = ("comparison", "ratio", "spread", "target", "", "medians")
+HEADINGS = ("comparison", "ratio", "spread", "pairs", "target", "", "medians")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def _row(one: Measured) -> tuple[str, ...]:
         target.question,
         f"{one.ratio:.2f}",
         f"{least:.2f} to {most:.2f}",
+        str(len(one.ratios)),
         str(target),
         _answer(target, one.ratio),
         times,

@@ -6,7 +6,7 @@ Each -j is measured once, and the best of them as often as anything else.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -93,26 +93,43 @@ def throughput(
 ) -> tuple[Measured, list[str]]:
     """Run the matrix with one client or with all; return the ratio at its best -j, and what to say of each -j.
 
-    There are so many `pairs` at the best one; each takes about two minutes.
-    Raises LabError where a run neither passed nor was skipped.
+    There are so many `pairs` at the best one; each takes about two minutes. A pair in which a run neither passed nor was
+    skipped counts for nothing and is measured again, which is said; raises LabError where that happens twice.
     """
     chosen = [(one, who_tries(one, CLIENTS[key])) for one in everything()]
 
+    forgiven: list[str] = []
+
     def pair(number: int, *, floor_begins: bool = False) -> Throughput:
+        seen = forgiving(lambda: measured(number, floor_begins=floor_begins), forgiven)
+        tell(f"{key}: {seen}")
+        return seen
+
+    def measured(number: int, *, floor_begins: bool) -> Throughput:
         bare = _floors(chosen, ground, number) if floor_begins else 0.0
         began = time.monotonic()
         longest = max(one.seconds for one in run_all(chosen, ground, number))
         took = time.monotonic() - began
-        seen = Throughput(number, len(chosen), took, bare or _floors(chosen, ground, number), longest)
-        tell(f"{key}: {seen}")
-        return seen
+        return Throughput(number, len(chosen), took, bare or _floors(chosen, ground, number), longest)
 
     seen = [pair(number) for number in jobs]
     best = fastest(seen)
     again = [best, *(pair(best.jobs, floor_begins=second) for second in islice(swapped(pairs), 1, pairs))]
     notes = [f"{key}: {one}{' (best)' if one is best else ''}" for one in seen]
+    notes += [f"{key}: one pair was measured again: {why}" for why in forgiven]
     took = tuple(one.labctl for one in again), tuple(one.floor for one in again)
     return Measured(key, (f"labctl -j {best.jobs}", "floor"), *took), notes
+
+
+def forgiving(measure: Callable[[], Throughput], forgiven: list[str]) -> Throughput:
+    """Measure; where a run breaks that, measure again and put down why, once for all that share what was `forgiven`."""
+    try:
+        return measure()
+    except LabError as error:
+        if forgiven:
+            raise
+        forgiven.append(str(error))
+        return measure()
 
 
 def fastest(seen: Sequence[Throughput]) -> Throughput:
