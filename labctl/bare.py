@@ -35,13 +35,14 @@ from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import ENGINE, Stack, bare_program
-from labctl.wire import ANSWERS, Program
+from labctl.wire import Program
 
 CLIENTS = "labctl.clients"  # the module that is the clients' program
 NOBODY = 65534  # the user and the group who own nothing, of Debian and of the kernel: fs.overflowuid, proc(5)
 BELOW = "/tmp"  # noqa: S108 - where anybody may pass, and a socket's path stays under 108 bytes: hier(7), unix(7)
 PASSABLE = 0o711  # others find what they know the name of in a folder, and cannot list it
 KEEPER = ("sh", "-c", 'cat > /dev/null; rm -rf -- "$1"', "keeper")
+LISTS = 10.0  # seconds for the clients to load, and to say what they are
 LISTENS = "00010000"  # __SO_ACCEPTCON, include/linux/net.h, as /proc/net/unix shows it
 
 
@@ -146,7 +147,7 @@ def listed_here() -> str:
     """Return what this machine's own clients of an engine say of themselves, as `python -m labctl.clients --list`."""
     environment = given({WARM: UNIX, ONLY: ",".join(speaking(UNIX))}, Path.home())
     asked = command(CLIENTS, "--list")
-    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=ANSWERS).stdout
+    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=LISTS).stdout
 
 
 def at_socket(folder: Path) -> str:

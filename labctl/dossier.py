@@ -19,11 +19,11 @@ from labctl.model import Result
 from labctl.result import COUNTERS, counters
 from labctl.scenario import Loaded, Scenario
 from labctl.session import Session
-from labctl.wire import ANSWERS
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms
     "cd /proc/sys/net && exec grep -s '' core/somaxconn ipv4/tcp_* ipv4/ip_* ipv4/icmp_* ipv4/conf/all/*"
 )
+TELLS = 10.0  # seconds for a host to tell what it runs on
 PACKAGES = "cat /usr/share/labctl/packages.txt; ls -d /opt/*/site/*.dist-info"
 INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version of a Python package that is unpacked
 
@@ -98,7 +98,7 @@ def _sysctls(lab: Lab, host: str) -> dict[str, str]:
 
 def _printed(lab: Lab, host: str, command: list[str]) -> str:
     try:
-        return lab.tool(host, command, ANSWERS).stdout
+        return lab.tool(host, command, TELLS).stdout
     except LabctlError:
         return ""
 

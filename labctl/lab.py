@@ -79,10 +79,11 @@ class Lab:
         if action.until is not None:
             self._await(action.subject, action.until)
 
-    def carry_out(self, step: Ask | Call, then: Ask | None = None) -> Any:
-        """Carry out one step, an `Ask` with what may come `then`; raises AgentRefused as `ask` does."""
-        if isinstance(step, Call):
-            return self._call(step)
+    def carry_out(self, step: Ask | Call) -> Any:
+        """Carry out one step; raises AgentRefused as `ask` does."""
+        return self._call(step) if isinstance(step, Call) else self._asked(step)
+
+    def _asked(self, step: Ask, then: Ask | None = None) -> Any:
         with self._journal.timed(_summary(step) + (f", then {_did(then)}" if then else ""), LABCTL):
             return self.ask(step, then)
 
@@ -91,7 +92,7 @@ class Lab:
 
         One request for both: the way into a host and back takes half as long as a call of iptables.
         """
-        ran = self.carry_out(step, then=look)
+        ran = self._asked(step, then=look)
         return look.exits in (None, ran.then.exit_code)
 
     def _call(self, step: Call) -> Any:

@@ -27,6 +27,7 @@ from labctl.wire import ANSWERS, Program, demand
 from labctl.witness import Witness
 
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
+READIES = 10.0  # seconds for a command that makes a host what its stack says
 ENDS = 10.0  # seconds for a process to be gone after SIGKILL
 
 
@@ -96,7 +97,7 @@ class Pod:
 
     def demand(self, *argv: str) -> Ran:
         """Run a command with the host's tools that must exit 0; raises AgentRefused where it does not."""
-        ran = Ran(**self.agent.ask("run", ANSWERS + 1, argv=argv, timeout=ANSWERS))
+        ran = Ran(**self.agent.ask("run", READIES + ANSWERS, argv=argv, timeout=READIES))
         demand(self.host, argv, ran, 0)
         return ran
 

@@ -19,8 +19,10 @@ from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
+from labctl.waiting import poll
 
 MOST_OUTPUT = 1 << 18  # bytes kept of each stream of a program that is run in a service's container
+UNFROZEN = "unable to freeze"  # what runc says
 ENGINE_28 = (1, 48)  # its API: the first with gateway_mode_ipv4=isolated, and with an interface's sysctls set apart
 
 
@@ -103,10 +105,23 @@ class Containers:
         with translated(f"send {signal} to a container"):
             self._api.kill(container, signal)
 
-    def pause(self, container: str) -> None:
-        """Freeze every process of a container."""
-        with translated("pause a container"):
-            self._api.pause(container)
+    def pause(self, container: str, seconds: float = 10) -> None:
+        """Freeze every process of a container, asking until the kernel can; raises DeadlineExceeded where it cannot.
+
+        With cgroups v1 one that waits in the kernel for something else is not frozen, and runc gives up after a quarter
+        of a second (libcontainer/cgroups/fs/freezer.go).
+        """
+        poll(lambda: self._freezes(container), seconds, "every process of a container to freeze")
+
+    def _freezes(self, container: str) -> bool:
+        try:
+            with translated("pause a container"):
+                self._api.pause(container)
+        except EngineError as error:
+            if UNFROZEN not in error.what:
+                raise
+            return False
+        return True
 
     def unpause(self, container: str) -> None:
         """Let a paused container go on."""

@@ -11,13 +11,13 @@ from typing import Any
 
 from bench import floor, injection, outsiders, own, scale, starts, throughput
 from bench.floor import Floor
-from bench.ground import Ground
+from bench.ground import BREAKAGES, Ground
 from bench.own import ALL, ONE
 from bench.pairs import Comparison, Contestant, Measured, measured
 from bench.scoreboard import Board
 from bench.targets import TARGETS
 
-from labctl.errors import Interrupted, LabctlError
+from labctl.errors import Interrupted
 from labctl.progress import Progress
 
 LONG = ("matrix-one", "matrix-all", "scale")
@@ -84,7 +84,7 @@ class Agenda:
             work()
         except Interrupted:
             raise
-        except (LabctlError, AssertionError, OSError, RuntimeError) as error:
+        except BREAKAGES as error:
             self.broken[key] = str(error)
             self.tell(f"{key} broke: {error}")
 
@@ -106,7 +106,7 @@ def runs(ground: Ground) -> Iterator[Comparison]:
         yield Comparison(key, own_run, Contestant("floor", partial(floor.run, Floor.of(dark, clients), ground)))
     for key, clients in (("evidence-one", ONE), ("evidence-all", ALL)):
         on, off = labctl("on", clients, evidence=True), labctl("off", clients, evidence=False)
-        yield Comparison(key, on, off, warm_up=2, closer=5)
+        yield Comparison(key, on, off, warm_up=2, closer=9)
     yield Comparison("testcontainers", Contestant("testcontainers", partial(outsiders.testcontainers, ground)), one)
     yield Comparison("shell", Contestant("shell", partial(outsiders.script, ground, "docker.sh")), one)
     yield Comparison("compose", Contestant("compose", partial(outsiders.script, ground, "compose.sh")), one)

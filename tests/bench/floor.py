@@ -128,7 +128,7 @@ class _Run:
         elif call.verb in ("kill", "power_off"):
             self._api.kill(host.services[-1], call.arguments.get("signal", "SIGKILL"))
         elif call.verb in ("pause", "unpause"):
-            getattr(self._api, call.verb)(host.services[-1])
+            getattr(self._ground.session.containers, call.verb)(host.services[-1])
         elif call.verb not in ("running", "ended", "execute"):
             raise LabError(f"the floor does not know what {call.verb!r} takes of the engine.")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from labctl import image, subnets
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
+from labctl.errors import LabctlError
 from labctl.places import images
 from labctl.progress import Progress
 from labctl.session import Session, session
@@ -23,6 +24,7 @@ from labctl.watchdog import Watchdog
 BENCH = "labctl.bench"  # the label of what contestants other than labctl make
 EMPTY_LOOKS = 3  # a program that was cut off may have asked the engine for something more
 GIVES_UP = 60.0  # seconds
+BREAKAGES = (LabctlError, AssertionError, OSError, RuntimeError)  # what a contestant may raise; the SDK's are OSErrors
 
 
 @dataclass(frozen=True, slots=True)

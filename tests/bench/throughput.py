@@ -13,12 +13,12 @@ from itertools import islice
 
 from bench import floor
 from bench.floor import Floor
-from bench.ground import Ground
+from bench.ground import BREAKAGES, Ground
 from bench.own import ALL, ONE
 from bench.pairs import Measured, clocked, swapped
 
 from labctl import catalogue, scenario
-from labctl.errors import LabError
+from labctl.errors import Interrupted, LabError
 from labctl.journal import Event
 from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
@@ -93,8 +93,9 @@ def throughput(
 ) -> tuple[Measured, list[str]]:
     """Run the matrix with one client or with all; return the ratio at its best -j, and what to say of each -j.
 
-    There are so many `pairs` at the best one; each takes about two minutes. A pair in which a run neither passed nor was
-    skipped counts for nothing and is measured again, which is said; raises LabError where that happens twice.
+    There are so many `pairs` at the best one; each takes about two minutes. A pair in which something breaks, or a
+    run neither passes nor is skipped, counts for nothing and is measured again, which is said; the second time that is
+    let through.
     """
     chosen = [(one, who_tries(one, CLIENTS[key])) for one in everything()]
 
@@ -122,10 +123,12 @@ def throughput(
 
 
 def forgiving(measure: Callable[[], Throughput], forgiven: list[str]) -> Throughput:
-    """Measure; where a run breaks that, measure again and put down why, once for all that share what was `forgiven`."""
+    """Measure; where something breaks, measure again and put down why, once for all that share what was `forgiven`."""
     try:
         return measure()
-    except LabError as error:
+    except Interrupted:
+        raise
+    except BREAKAGES as error:
         if forgiven:
             raise
         forgiven.append(str(error))

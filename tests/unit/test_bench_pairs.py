@@ -13,7 +13,7 @@ from bench.throughput import Throughput, fastest, forgiving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.errors import LabError
+from labctl.errors import Interrupted, LabError
 
 ONE = Measured("one", ("labctl", "floor"), (1.1, 1.3, 9.0), (1.0, 1.0, 1.0))
 
@@ -165,3 +165,16 @@ def test_a_second_pair_with_such_a_run_breaks_the_comparison() -> None:
     with pytest.raises(LabError, match="1 of 19"):
         forgiving(did_not_pass, forgiven)
     assert forgiven == ["a run before"]
+
+
+@pytest.mark.parametrize("error", [Interrupted("SIGTERM"), KeyboardInterrupt()], ids=["SIGTERM", "SIGINT"])
+def test_who_is_told_to_stop_does_not_measure_again(error: BaseException) -> None:
+    times = []
+
+    def stops() -> Throughput:
+        times.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        forgiving(stops, [])
+    assert len(times) == 1
