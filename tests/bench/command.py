@@ -43,8 +43,8 @@ def command(*, pairs: int, quick: bool, only: tuple[str, ...], strict: bool, fil
     if load > (os.cpu_count() or 1) / 2:
         tell(f"the load is {load:.1f}: something else runs, and the ratios will spread")
     with prepared(tell) as ground:
-        agenda = Agenda(ground, QUICK if quick else pairs, only, tell)
-        agenda.all_of_it(quick=quick)
+        agenda = Agenda(ground, QUICK if quick else pairs, only, tell, quick=quick)
+        agenda.all_of_it()
         board = agenda.board()
     click.echo(plain(table(board)))
     if file is not None:
