@@ -90,4 +90,4 @@ def comparisons(into: Ways) -> list[Comparison]:
         "rule-sdk": way("SDK exec", into.by_sdk),
         "rule-container": way("docker run", into.by_container),
     }
-    return [Comparison(key, other, way("labctl", into.by_agent)) for key, other in others.items()]
+    return [Comparison(key, other, way("labctl", into.by_agent), closer=5) for key, other in others.items()]

@@ -18,14 +18,12 @@ EACH = 5  # starts that are added up, since one alone takes no longer than what 
 def comparisons(ground: Ground) -> list[Comparison]:
     """Return what is compared: what needs no engine, and the shortest that asks one something."""
     python = Contestant("python", partial(_several, BARE, ground))
-    return [
-        Comparison("help", Contestant("labctl --help", partial(_several, [LABCTL, "--help"], ground)), python),
-        Comparison(
-            "first-call",
-            Contestant("labctl engine status", partial(_several, [LABCTL, "engine", "status"], ground)),
-            python,
-        ),
-    ]
+
+    def against_it(key: str, *words: str) -> Comparison:
+        labctl = Contestant(" ".join(["labctl", *words]), partial(_several, [LABCTL, *words], ground))
+        return Comparison(key, labctl, python, closer=5)
+
+    return [against_it("help", "--help"), against_it("first-call", "engine", "status")]
 
 
 def _several(argv: list[str], ground: Ground) -> float:
