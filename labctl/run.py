@@ -98,6 +98,7 @@ def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: O
     """Run the phases in a lab that stands, and return how that ended."""
     account.names |= lab.values
     describe = functools.cache(partial(dossier.environment, journal.folder, lab, session))
+    observer = None
     try:
         scenario = loaded.filled(lab.values)
         dossier.resolved(journal.folder, scenario)
@@ -113,7 +114,7 @@ def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: O
     finally:
         account.services |= _services(lab)
         describe()
-    if options.visit is not None:
+    if options.visit is not None and observer is not None:  # there is one wherever a client can try
         options.visit(observer, end.verdict)
     return end
 

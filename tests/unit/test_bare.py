@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
@@ -17,10 +17,12 @@ from variants import labctl
 
 from labctl import abilities, scenario
 from labctl.abilities import TWO_USERS
-from labctl.model import Ran
+from labctl.model import Ran, Verdict
+from labctl.observe import Observer
 from labctl.piped import Piped
 from labctl.places import installed
 from labctl.processes import Process, look, running, with_descendants
+from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import ready
 from labctl.standin import FOLDER, SOCKET, refusal
@@ -136,3 +138,24 @@ def test_no_shell_opens_on_this_machine(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "'client' is this machine itself" in done.stderr
     assert "labctl run engine-not-running --keep always" in done.stderr
+
+
+def observed_by_nobody(*_: object) -> None:
+    pytest.fail("somebody was let in")
+
+
+@pytest.mark.parametrize("keep", [None, observed_by_nobody], ids=["plain", "with somebody who looks in"])
+def test_a_client_that_cannot_try_skips_the_scenario_whoever_looks_in(
+    tmp_path: Path, keep: Callable[[Observer, Verdict], None] | None
+) -> None:
+    """Nobody is let into a lab in which no client tries."""
+    loaded = next(one for one in BARE if one.scenario.name == "engine-not-running")
+    with ready([loaded], signals=False) as session:
+        result = run(loaded, session, Options(clients=("requests",), runs=tmp_path, visit=keep))
+    assert (result.verdict, "none of the clients requests" in result.reason) == (Verdict.SKIPPED, True)
+
+
+def test_controls_skip_what_their_client_cannot_try(tmp_path: Path) -> None:
+    ran = labctl(tmp_path, "controls", "engine-not-running", "--client", "requests", **NO_ENGINE)
+    assert "bug in labctl" not in ran.stderr
+    assert ran.returncode == 3, ran.stdout + ran.stderr
