@@ -8,6 +8,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     places       where things lie on this machine
     lock         one at a time
     waiting      polling with a deadline
+    threads      work in threads that nobody waits for at the end
     processes    this machine's processes
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it

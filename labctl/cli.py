@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(sign, signal.default_int_handler)
     try:
         result = labctl.main(args=None if argv is None else list(argv), prog_name="labctl", standalone_mode=False)
-    except LabctlError as error:
+    except (LabctlError, Interrupted) as error:
         complain(str(error))
         return error.exit_code
     except click.ClickException as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from labctl.model import Diagnosis, Ran
 from labctl.placeholders import FOLDER
 from labctl.pod import Pod
 from labctl.scenario import DiagnosisStep
+from labctl.threads import Workers
 from labctl.waiting import poll
 
 AT_ONCE = 32
@@ -43,7 +43,7 @@ def diagnosed(
     take = partial(_taken, lab, client=client, filled=filled, journal=journal, broken=broken)
     if len(steps) == 1:
         return [take(steps[0])]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="diagnose") as pool:
+    with Workers(AT_ONCE, "diagnose") as pool:
         return list(pool.map(take, steps))
 
 

@@ -11,15 +11,20 @@ what happened, what it means, what to do next.
     │   └── Mistakes            every mistake of one file, each with its line and column
     ├── EngineError             the Docker Engine said no, or said nothing                     exit 3
     │   ├── EngineUnavailable   no engine answers, and none may or can be started
+    │   ├── EngineSilent        the engine is there, and did not answer in time
     │   ├── NotThere            the container, network or image is gone, or never was
     │   └── Taken               the name, subnet or address is in use by somebody else
     ├── HostError               preparing this machine failed (packages, dockerd, image)       exit 3
-    ├── LabError                the running lab broke: the verdict is inconclusive             exit 3
-    │   ├── DeadlineExceeded    something awaited did not come in time
-    │   ├── AgentLost           a host's agent ended, or its stream was cut
-    │   ├── AgentRefused        a host's agent could not do what it was asked
-    │   └── NotInPlace          an action was applied, but its proof does not hold
-    └── Interrupted             the user, or the system, asked us to stop                      exit 130
+    └── LabError                the running lab broke: the verdict is inconclusive             exit 3
+        ├── DeadlineExceeded    something awaited did not come in time
+        ├── AgentLost           a host's agent ended, or its stream was cut
+        ├── AgentRefused        a host's agent could not do what it was asked
+        └── NotInPlace          an action was applied, but its proof does not hold
+
+    Interrupted                 the user, or the system, asked us to stop                      exit 130
+
+Interrupted is not an error of the lab, so it is not a LabctlError and, like KeyboardInterrupt, not an Exception: what
+catches errors lets it pass.
 """
 
 from __future__ import annotations
@@ -171,10 +176,10 @@ class NotInPlace(LabError):
         self.action = action
 
 
-class Interrupted(LabctlError):
+class Interrupted(BaseException):
     """The user, or the system, asked us to stop."""
 
-    exit_code = 130
+    exit_code: ClassVar[int] = 130
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

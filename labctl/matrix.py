@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, as_completed, wait
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from threading import Event as Flag
@@ -19,6 +19,7 @@ from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.sweep import SESSION, sweep
+from labctl.threads import Workers
 
 COMMAND = 2.0  # seconds: what firewalld takes, and longer than most
 IN_VAIN = 2  # runs that the engine does not answer, after all those that were under way when it fell silent
@@ -134,7 +135,7 @@ def matrix(
             return result
 
     resting = nullcontext if fail_fast or jobs == 1 else rest
-    pool = ThreadPoolExecutor(2 * jobs, thread_name_prefix="run")
+    pool = Workers(2 * jobs, "run")
     order = _longest_first(planned) if jobs > 1 else range(len(planned))
     futures = {pool.submit(one, number): number for number in order}
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from errno import errorcode
 from typing import Any
@@ -28,6 +27,7 @@ from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Pha
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario import DiagnosisStep, Scenario
+from labctl.threads import aside
 from labctl.tries import tried
 from labctl.triggers import Triggers
 
@@ -185,13 +185,9 @@ class Observer:
         if not self.triggers.any_late:
             return self._tries()
         late = self.triggers.late(len(self._names()) or 1, self._timeout)
-        pool = ThreadPoolExecutor(1, thread_name_prefix="trigger")
-        try:
-            triggered = pool.submit(late)
-            tries = self._tries()
-            triggered.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # a lab that goes away ends what still waits
+        triggered = aside("trigger", late)  # a lab that goes away ends what still waits
+        tries = self._tries()
+        triggered.result()
         return tries
 
     def observe_until(

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from labctl import proof
 from labctl.clients import Target
-from labctl.errors import AgentLost, LabctlError
+from labctl.errors import AgentLost, EngineSilent, EngineUnavailable, LabctlError
 from labctl.journal import PHASE_ENDED, Journal
 from labctl.judge import sentence
 from labctl.model import Connection, Outcome, Phase, PhaseResult, Verdict
@@ -86,7 +86,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
     with _Phase(Phase.FIXED, results, journal, observer) as fixed:
         try:
             fixed.apply(scenario.fix)
-        except AgentLost:
+        except (AgentLost, EngineUnavailable, EngineSilent):  # the lab broke, which says nothing about the fix
             raise
         except LabctlError as error:
             raise Ended(Verdict.FAILED, f"the fix cannot be applied: {error.what}", error.means) from error

@@ -167,7 +167,7 @@ class Pod:
 
     def ended(self) -> bool:
         """Tell whether the service has ended."""
-        return self.exit() is not None
+        return not self.running()
 
     def pause(self) -> None:
         """Freeze every process of the service."""
@@ -265,9 +265,10 @@ class Pod:
         """Wait until the service's own health check passes."""
         check = self.settings.healthcheck
         seconds = 1 + (check.longest if check else 0.0)
-        if self._containers.health(self.service) in ("healthy", ""):
-            return
-        if not self._session.events.await_health(self.service, seconds):
+        healthy = self._containers.health(self.service) in ("healthy", "")
+        if not healthy and not self._session.events.await_health(self.service, seconds):
+            if (end := self.exit()) is not None:
+                raise LabError(f"{self.host!r} ended with exit {end.code} before it was healthy.", means=self.log())
             raise DeadlineExceeded(f"{self.host} to become healthy", seconds, last=self.log())
 
     def close(self, seconds: float = 0.0) -> None:
@@ -282,7 +283,7 @@ class Pod:
                 self._containers.status(self._sandbox)  # told once its network is left: daemon/monitor.go locks it
 
     def _end_service(self) -> None:
-        if self.exit() is None:
+        if self.running():
             self._containers.kill(self.service, "SIGKILL")
             self._session.events.await_end(self.service, ENDS)
 

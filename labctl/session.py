@@ -134,12 +134,13 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
     label = f"{SESSION}={identity}"
     containers = Containers(connection)
     with ExitStack() as undo:
-        if signals:
-            undo.enter_context(stoppable(lambda: look(containers, label)))
+        removal = undo.enter_context(stoppable(lambda: look(containers, label))) if signals else None
         watchdog = undo.enter_context(Watchdog(label, connection.candidate))
         events = Events(connection, label)
         undo.callback(events.close)
         undo.callback(_remove, containers, label, watchdog)
+        if removal is not None:
+            undo.callback(removal.begin)
         yield Session(identity, time.time(), Engine(connection, containers, events, images))
 
 

@@ -14,7 +14,7 @@ import click
 from labctl.commands import _complete
 from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
-from labctl.errors import LabctlError, UsageError
+from labctl.errors import Interrupted, LabctlError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +71,7 @@ def command(
         with ready(chosen, images) as session, many.shown():
             matrix(planned, session, jobs=jobs, fail_fast=fail_fast, watcher=many)
         cut_off = ""
-    except (LabctlError, KeyboardInterrupt) as error:
+    except (LabctlError, Interrupted, KeyboardInterrupt) as error:
         cut_off = str(error) or "interrupted"
         raise
     finally:

@@ -13,7 +13,7 @@ import click
 from labctl.commands import _complete
 from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
-from labctl.errors import Interrupted, UsageError
+from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 
 KEEP = ("never", "on-failure", "always")
@@ -117,7 +117,7 @@ def _keeper(keep: str, out: Any, show: Any, session: Any) -> Any:
         out.print("The lab is kept, for an hour at most. Look around in it, in another terminal:")
         for line in ways_in(observer.lab, session):
             out.print(f"  {line}", soft_wrap=True)
-        with suppress(EOFError, KeyboardInterrupt, Interrupted):  # whatever ends the waiting, the verdict comes next
+        with suppress(EOFError):  # Ctrl-D is an answer, too
             out.input("Press Enter to remove it. ")
 
     return wait

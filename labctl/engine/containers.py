@@ -6,7 +6,6 @@ import io
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from socket import SHUT_RDWR
 from typing import Any
@@ -19,6 +18,7 @@ from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
+from labctl.threads import aside
 from labctl.waiting import poll
 
 MOST_OUTPUT = 1 << 18  # bytes kept of each stream of a program that is run in a service's container
@@ -193,16 +193,14 @@ class Containers:
                         kept += output[: MOST_OUTPUT - len(kept)]
                 return int(self._api.exec_inspect(made)["ExitCode"])
 
-        pool = ThreadPoolExecutor(1, thread_name_prefix="execute")
+        running = aside("execute", run)
         try:
-            code = pool.submit(run).result(seconds)
+            code = running.result(seconds)
         except TimeoutError:
             for one in attached:
                 with suppress(OSError):  # what it still prints is nobody's business
                     plain_socket(one).shutdown(SHUT_RDWR)
             return Ran(None, "", "", time.monotonic() - began)
-        finally:
-            pool.shutdown(wait=False)
         stdout, stderr = (bytes(output).decode(errors="replace") for output in printed.values())
         return Ran(code, stdout, stderr, time.monotonic() - began)
 

@@ -65,8 +65,10 @@ class Events:
             raise EngineError(f"the engine did not report the end of a container within {seconds:g} s.")
 
     def await_health(self, container: str, seconds: float) -> bool:
-        """Wait until a container's health check passes; tell whether it does."""
-        return self._await(lambda: container in self._healthy, seconds)
+        """Wait until a container's health check passes; tell whether it does. One that has ended never will."""
+        self._await(lambda: container in self._healthy or container in self._exits, seconds)
+        with self._changed:
+            return container in self._healthy and container not in self._exits
 
     def _await(self, told: Callable[[], bool], seconds: float) -> bool:
         """Wait until something is told, or the engine tells nothing any more."""

@@ -17,7 +17,6 @@ from bench.pairs import Comparison, Contestant, Measured, measured
 from bench.scoreboard import Board
 from bench.targets import TARGETS
 
-from labctl.errors import Interrupted
 from labctl.progress import Progress
 
 LONG = ("matrix-one", "matrix-all", "scale")
@@ -84,8 +83,6 @@ class Agenda:
     def _unless_broken(self, key: str, work: Callable[[], None]) -> None:
         try:
             work()
-        except Interrupted:
-            raise
         except BREAKAGES as error:
             self.broken[key] = str(error)
             self.tell(f"{key} broke: {error}")

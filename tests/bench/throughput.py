@@ -18,7 +18,7 @@ from bench.own import ALL, ONE
 from bench.pairs import Measured, clocked, swapped
 
 from labctl import catalogue, scenario
-from labctl.errors import Interrupted, LabError
+from labctl.errors import LabError
 from labctl.journal import Event
 from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
@@ -126,8 +126,6 @@ def forgiving(measure: Callable[[], Throughput], forgiven: list[str]) -> Through
     """Measure; where something breaks, measure again and put down why, once for all that share what was `forgiven`."""
     try:
         return measure()
-    except Interrupted:
-        raise
     except BREAKAGES as error:
         if forgiven:
             raise

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from started import Running
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from labctl import processes, scenario
+from labctl import scenario
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
 from labctl.model import Verdict
@@ -25,40 +26,10 @@ from labctl.run import run as run_once
 from labctl.session import Session
 from labctl.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
 from labctl.waiting import poll
-from labctl.watchdog import PROGRAM as WATCHDOG
 
 GONE_WITHIN = 5.0  # seconds
 DOCKERS = re.compile(r"^#|br-|docker0|-A FORWARD -j DOCKER-")  # Docker's own bridges and jumps, and comments
 MOMENTS = 6  # of a run, at which it is killed
-
-
-class Running:
-    """A `labctl run` in a process of its own, and the label of all that it makes, known from its watchdog."""
-
-    def __init__(self, folder: Path, *names: str) -> None:
-        command = [sys.executable, "-P", "-m", "labctl", "run", "-q", *names]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.watchdog: processes.Process | None = None
-
-    def find_watchdog(self) -> bool:
-        """Look for the watchdog, the first thing that a session starts."""
-        mine = (one for one in processes.running() if one.parent == self.process.pid)
-        self.watchdog = next((one for one in mine if WATCHDOG in one.argv), None)
-        return self.watchdog is not None
-
-    @property
-    def label(self) -> str:
-        """The label of everything that this run makes."""
-        assert self.watchdog is not None
-        return self.watchdog.argv[-1]
-
-    def over(self) -> bool:
-        """Whether the watchdog has ended, after which nobody removes anything any more."""
-        assert self.watchdog is not None
-        now = processes.look(self.watchdog.pid)
-        return now is None or now.argv != self.watchdog.argv
 
 
 @pytest.fixture
@@ -67,7 +38,7 @@ def run(tmp_path: Path, session: Session) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
     def start(*names: str) -> Running:
-        one = Running(tmp_path, *names)
+        one = Running(tmp_path, "run", "-q", *names)
         started.append(one)
         poll(one.find_watchdog, 10, "labctl to begin a session", every=0.005)
         poll(lambda: bool(look(session.containers, one.label)), 10, "labctl to make something", every=0.005)
@@ -75,8 +46,7 @@ def run(tmp_path: Path, session: Session) -> Iterator[Callable[..., Running]]:
 
     yield start
     for one in started:
-        one.process.kill()
-        one.process.communicate()
+        one.end()
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))

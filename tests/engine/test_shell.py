@@ -261,3 +261,14 @@ def test_a_kept_lab_lives_until_enter_is_pressed(session: Session, labctl: Calla
     assert kept.ended() == 0
     assert "passed server-down" in kept.shown
     assert not look(session.containers, kept.label)
+
+
+def test_ctrl_c_while_a_lab_is_kept_ends_the_whole_command(session: Session, labctl: Callable[..., Terminal]) -> None:
+    """The lab is removed, and the scenario after it is not begun."""
+    kept = labctl("run", "server-down", "wrong-port", "--client", "curl", "--keep", "always")
+    kept.prompt("Press Enter to remove it")
+    kept.type("\x03")
+    assert kept.ended() == 130
+    assert "stopped by SIGINT; everything was removed." in kept.shown
+    assert "wrong-port" not in kept.shown
+    assert not look(session.containers, kept.label)
