@@ -44,7 +44,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call to the engine about one service: a verb of `labctl.lab.Lab` and its arguments."""
+    """A call to the engine about one service: one of `labctl.lab.VERBS`, and its arguments."""
 
     verb: str
     service: str

@@ -5,6 +5,7 @@ connection.py   finding an engine that answers
 images.py       pull, import, build
 once.py         a command in a container of its own
 containers.py   containers and networks, as a lab wants them
+spec.py         what a container is made from
 stream.py       attached standard streams
 terminal.py     a program in a container, on a person's terminal
 events.py       how containers ended
