@@ -50,6 +50,7 @@ def test_many_small_requests_from_many_threads_are_all_answered(lab: Lab) -> Non
     server = lab.pod("server")
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: server.listeners(), range(200)))
+    assert len(answers) == 200
     assert all(Listening("0.0.0.0", 8080, backlog=128, waiting=0) in answer for answer in answers)
 
 

@@ -102,10 +102,10 @@ def test_a_bundle_holds_all_that_the_run_left(folder: Path, name: str) -> None:
 def test_two_bundles_of_one_run_are_equal_byte_for_byte(folder: Path, tmp_path: Path, name: str) -> None:
     """Also of a copy of its folder that lies elsewhere and was written at another time."""
     shutil.copytree(run_of(folder, name), tmp_path / "copy", copy_function=shutil.copyfile)
-    for number, run in enumerate((run_of(folder, name), tmp_path / "copy")):
-        again = labctl(folder, "bundle", f"{run}/", "-o", str(tmp_path / f"{number}"), **NO_ENGINE)
+    for run in (run_of(folder, name), tmp_path / "copy"):
+        again = labctl(folder, "bundle", f"{run}/", "-o", str(tmp_path / "again"), **NO_ENGINE)
         assert (again.returncode, again.stderr) == (0, "")
-        assert (tmp_path / f"{number}").read_bytes() == (folder / f"{name}.tar.gz").read_bytes()
+        assert (tmp_path / "again").read_bytes() == (folder / f"{name}.tar.gz").read_bytes()
 
 
 @pytest.mark.parametrize(

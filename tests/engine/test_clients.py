@@ -98,6 +98,7 @@ def test_all_clients_at_once_do_not_disturb_each_other(lab: Lab) -> None:
     wanted = [(client, port) for client in understanding.of("http") for port in (8080, 9)] * 5
     with ThreadPoolExecutor(16) as pool:
         tries = list(pool.map(lambda one: attempt(lab, one[0], f"http://server:{one[1]}/"), wanted))
+    assert len(tries) == len(wanted) > 100
     for (client, port), one in zip(wanted, tries, strict=True):
         assert (one.client, one.outcome) == (client, Outcome.OK if port == 8080 else Outcome.REFUSED)
 

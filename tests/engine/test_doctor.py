@@ -25,6 +25,7 @@ def test_every_ability_is_tried(found: doctor.Diagnosis) -> None:
 
 
 def test_what_is_missing_says_why_and_what_that_costs(found: doctor.Diagnosis) -> None:
+    assert found.abilities
     for ability in found.abilities:
         assert bool(ability.why_not and not ability.untried) == bool(ability.costs)
         assert not ability.costs or ability.name in ability.costs

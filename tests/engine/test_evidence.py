@@ -182,6 +182,7 @@ def test_a_run_leaves_what_it_ran_on(ran: Ran, session: Session) -> None:
 
 
 def test_every_capture_is_a_file_that_tcpdump_reads_to_its_end(ran: Ran) -> None:
+    assert HOSTS[ran.result.scenario]
     for host in HOSTS[ran.result.scenario]:
         pcap = (ran.folder / f"{host}.pcap").read_bytes()
         magic, major, minor, _, _, snap, link = struct.unpack_from("<IHHiIII", pcap)

@@ -118,6 +118,7 @@ def test_no_question_can_leave_the_lab(lab: Lab, host: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_lab_s_names_are_known_everywhere_in_it(lab: Lab, host: str) -> None:
+    assert set(HOSTS) == set(lab.pods)
     for other in HOSTS:
         told = lab.execute(host, ["getent", "ahostsv4", other], 10)
         assert told.exit_code == 0, told.output

@@ -156,5 +156,7 @@ def test_every_scenario_on_disk_is_recorded_with_all_clients(name: str) -> None:
 
 
 def test_every_record_on_disk_has_its_scenario() -> None:
-    for folder in {file.parent for file in ON_DISK.values()}:
-        assert record.orphans(folder, ON_DISK) == []
+    folders = {file.parent for file in ON_DISK.values()}
+    assert [orphan for folder in folders for orphan in record.orphans(folder, ON_DISK)] == []
+    assert all(len(list((folder / record.FOLDER).glob("*.json"))) > 1 for folder in folders)
+    assert folders

@@ -79,7 +79,8 @@ def test_scenarios_stacks_and_the_sources_of_the_images_are_in_it(wheel: Path) -
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     for part in ("scenarios", "compose"):
-        files = (path for path in installed(part).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        files = [path for path in installed(part).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert len(files) > 10
         for path in files:
             assert f"labctl/_installed/{part}/{path.relative_to(installed(part)).as_posix()}" in names
     assert not [name for name in names if name.endswith(".pyc") or name.startswith("tests/")]

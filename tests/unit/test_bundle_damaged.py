@@ -60,6 +60,7 @@ def test_a_file_that_was_cut_removed_or_renamed_is_found_by_its_name(made: Path,
 def test_any_changed_byte_of_the_file_is_found_or_changes_nothing(made: Path, tmp_path: Path) -> None:
     """The header of gzip says when and where a file was packed (RFC 1952), so that may change without any other effect."""
     whole = made.read_bytes()
+    assert not verify(made).problems
     for at in random.Random(7).sample(range(len(whole)), 400):  # noqa: S311 - which ones does not matter
         changed = tmp_path / "x"
         changed.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
@@ -71,6 +72,7 @@ def test_any_changed_byte_of_the_file_is_found_or_changes_nothing(made: Path, tm
 def test_an_archive_that_is_cut_off_is_found_at_any_length(made: Path, tmp_path: Path) -> None:
     whole = made.read_bytes()
     lengths = {*range(30), *range(30, len(whole), 37), *range(len(whole) - 9, len(whole))}
+    assert len(lengths) > 50
     for length in sorted(lengths):
         (tmp_path / "x").write_bytes(whole[:length])
         problems = verify(tmp_path / "x").problems

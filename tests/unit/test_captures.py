@@ -224,6 +224,7 @@ def test_another_reader_agrees_about_the_files() -> None:
 def test_a_last_record_that_is_half_written_is_left_for_later() -> None:
     whole = pcap((0, OUT, SYN), (1, OUT, from_client(1001, 100)))
     first = len(pcap((0, OUT, SYN)))
+    assert 24 < first < len(whole)
     for length in range(24, len(whole) + 1):
         found = read([Captured("client", whole[:length])])
         expected = [] if length < first else [["SYN"]] if length < len(whole) else [["SYN", "data"]]

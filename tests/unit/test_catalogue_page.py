@@ -30,7 +30,9 @@ def test_every_scenario_is_there_and_every_link_leads_to_one() -> None:
 
 def test_every_error_fix_and_trap_is_on_the_page() -> None:
     page = catalogue(entries())
+    assert any(entry.scenario.traps for entry in entries())
     for entry in entries():
+        assert entry.recorded
         for seen in entry.recorded.values():
             if seen.outcome is not Outcome.OK:
                 assert plain(seen.says).replace("\n", "\\n").replace("`", "'").replace("|", "\\|") in page

@@ -26,6 +26,7 @@ def of(name: str, choice: Choice = ALL) -> list[Arm]:
 
 
 def test_every_scenario_is_run_without_its_fault_and_asked_by_every_diagnosis() -> None:
+    assert scenarios()
     for name in scenarios():
         kinds = [arm.kind for arm in of(name)]
         assert (kinds[0], kinds.count(Kind.NO_FAULT)) == (Kind.NO_FAULT, 1)
@@ -50,6 +51,7 @@ def test_fixes_of_the_same_outcome_are_tried_where_the_stack_has_their_hosts() -
 
 
 def test_every_trap_is_an_arm_that_does_the_trap_in_place_of_the_fix() -> None:
+    assert any(loaded.scenario.traps for loaded in scenarios().values())
     for name, loaded in scenarios().items():
         found = {arm.by: arm.planned.loaded.scenario.fix for arm in of(name) if arm.kind is Kind.TRAP}
         assert found == {trap.remedy: trap.do for trap in loaded.scenario.traps}

@@ -139,9 +139,11 @@ def test_any_text_is_a_document_or_a_mistake(tmp_path_factory: pytest.TempPathFa
     """Whatever is in a file, nothing but a UsageError comes out."""
     folder = tmp_path_factory.getbasetemp()
     try:
-        documents.parse(Example, read(folder, text.encode("utf-8", "surrogatepass")))
+        parsed = documents.parse(Example, read(folder, text.encode("utf-8", "surrogatepass")))
     except UsageError as error:
         assert str(error)
+    else:
+        assert isinstance(parsed, Example)
 
 
 @given(st.text(alphabet="ab:-[]{}&*!|>?%@#'\"\\ \n\t,~0123456789.", max_size=80))
@@ -150,9 +152,11 @@ def test_any_text_of_yaml_s_own_marks_is_a_document_or_a_mistake(
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
     try:
-        read(folder, text)
+        document = read(folder, text)
     except UsageError as error:
         assert "example.yaml" in str(error)
+    else:
+        assert document.file.endswith("example.yaml")
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8"))
@@ -170,8 +174,11 @@ def test_any_values_are_an_example_or_mistakes_at_a_place(
     YAML(typ="safe", pure=True).dump(values, file)
     lines = len(file.read_bytes().splitlines())
     try:
-        documents.parse(Example, documents.read(file))
+        parsed = documents.parse(Example, documents.read(file))
     except Mistakes as error:
+        assert error.mistakes
         assert all(1 <= mistake.line <= lines + 1 and mistake.column >= 1 for mistake in error.mistakes)
     except UsageError as error:
         assert str(error)
+    else:
+        assert isinstance(parsed, Example)

@@ -43,6 +43,7 @@ def test_nothing_is_said_before_anything_is_known() -> None:
 @given(st.lists(st.sampled_from(["quick", "slow", "new"])), st.lists(st.tuples(st.just("slow"), SECONDS)))
 def test_more_jobs_never_take_longer(waiting: list[str], running: list[tuple[str, float]]) -> None:
     times = [seconds_left(waiting, running, KNOWN, jobs) for jobs in range(1, 6)]
+    assert len(times) == 5
     assert all(one is not None and other is not None and one >= other >= 0 for one, other in pairwise(times))
 
 

@@ -181,7 +181,9 @@ CONNECTIONS = st.builds(
 
 @given(st.lists(CONNECTIONS, max_size=12), NAMES, st.booleans())
 def test_every_line_is_plain_and_fits(connections: list[Connection], client: str, ascii_only: bool) -> None:
-    for line in ladder(connections, client, ascii=ascii_only):
+    lines = ladder(connections, client, ascii=ascii_only)
+    assert lines, "also where nothing was captured"
+    for line in lines:
         assert len(line) <= WIDTH
         assert line.isprintable()
         assert line.isascii() or not ascii_only

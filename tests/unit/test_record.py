@@ -193,6 +193,7 @@ def test_the_schema_of_scenarios_and_of_records_is_printed() -> None:
 def test_the_schema_explains_every_field_of_a_record() -> None:
     made = Record.model_json_schema()
     models = (made, made["$defs"]["Recorded"], made["$defs"]["RecordedLink"])
+    assert all(model["properties"] for model in (made, *models))
     assert all(field.get("description") for model in models for field in model["properties"].values())
 
 

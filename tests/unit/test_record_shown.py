@@ -46,7 +46,9 @@ def test_a_column_that_says_nothing_is_left_out(tmp_path: Path) -> None:
 
 
 def test_without_a_record_nothing_is_said_of_it(tmp_path: Path) -> None:
-    assert not any("recorded" in part for part in shown(tmp_path))
+    parts = shown(tmp_path)
+    assert parts
+    assert not any("recorded" in part for part in parts)
 
 
 def test_what_a_scenario_says_steers_no_terminal(tmp_path: Path) -> None:

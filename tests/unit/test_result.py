@@ -137,9 +137,11 @@ def test_a_result_with_any_value_changed_is_a_result_or_a_mistake_with_its_path(
         key = data.draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
     at[key] = data.draw(st.sampled_from([None, 1, -0.5, "x", [], {}, [1], {"a": "b"}, True]))
     try:
-        parse(json.dumps(value, default=str))
+        parsed = parse(json.dumps(value, default=str))
     except UsageError as error:
         assert str(key) in error.what
+    else:
+        assert isinstance(parsed, Result)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -221,9 +221,11 @@ def test_any_values_are_a_scenario_or_mistakes(
     sound = YAML(typ="safe", pure=True).load(SOUND)
     YAML(typ="safe", pure=True).dump({**sound, **values}, file)
     try:
-        scenario.load(file)
+        loaded = scenario.load(file)
     except UsageError as error:
         assert str(error)
+    else:
+        assert loaded.file == file
 
 
 def test_packets_that_never_leave_a_host_are_not_judged(tmp_path: Path) -> None:

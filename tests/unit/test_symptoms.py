@@ -40,6 +40,7 @@ def test_the_ends_of_lines_and_a_byte_order_mark_change_nothing(text: str, told:
 @pytest.mark.parametrize(("text", "_"), CORPUS, ids=[text[:60] for text, _ in CORPUS])
 def test_a_text_cut_off_at_either_end_of_any_line_names_only_known_clients(text: str, _: Told) -> None:
     lines = text.splitlines(keepends=True)
+    assert lines
     for at in range(len(lines)):
         for part in (lines[:at], lines[at:]):
             assert {one.client for one in symptoms("".join(part))} <= {None, *names()}

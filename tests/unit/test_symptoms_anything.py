@@ -20,7 +20,9 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), NOISE, ODD), max_size=8).map
 @settings(deadline=None)
 @given(TEXTS)
 def test_nothing_is_raised_and_no_control_character_returned(text: str) -> None:
-    for one in symptoms(text):
+    found = symptoms(text)
+    assert len(found) <= len(text)
+    for one in found:
         said = [one.quoted, one.program, one.host or "", *(part for link in one.chain for part in link)]
         assert all(part.isprintable() for part in said)
         assert len(one.quoted) <= 400
