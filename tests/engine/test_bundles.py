@@ -103,9 +103,10 @@ def test_two_bundles_of_one_run_are_equal_byte_for_byte(folder: Path, tmp_path: 
     """Also of a copy of its folder that lies elsewhere and was written at another time."""
     shutil.copytree(run_of(folder, name), tmp_path / "copy", copy_function=shutil.copyfile)
     for run in (run_of(folder, name), tmp_path / "copy"):
-        again = labctl(folder, "bundle", f"{run}/", "-o", str(tmp_path / "again"), **NO_ENGINE)
+        made = tmp_path / f"of {run.name}"
+        again = labctl(folder, "bundle", f"{run}/", "-o", str(made), **NO_ENGINE)
         assert (again.returncode, again.stderr) == (0, "")
-        assert (tmp_path / "again").read_bytes() == (folder / f"{name}.tar.gz").read_bytes()
+        assert made.read_bytes() == (folder / f"{name}.tar.gz").read_bytes()
 
 
 @pytest.mark.parametrize(
