@@ -67,6 +67,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     specs        the containers that a host is made of
     pod          one host: a sandbox and its service
     onmachine    the machine itself, as the clients' host
+    calls        what the engine is asked about a host, carried out
     lab          a running stack
     bare         a lab without an engine
     deploy       bringing a stack up, and removing it

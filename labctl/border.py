@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from labctl import actions, checks
+from labctl.actions.verbs import Deed, Kind, Verb
 from labctl.clients import UNIX, Target
 from labctl.clients._engine import PINNED
 from labctl.documents import Document, Path
@@ -20,7 +23,6 @@ from labctl.ports import FIRST, LAST
 from labctl.stack import ENGINE, Stack, bare_program, wrong_settings
 from labctl.standin import SOCKET, VERSION
 
-BARE_ACTIONS = {"stop", "start", "restart", "kill", "recreate", "client"}
 BARE_LOOKS = {"log", "socket"}
 OWN_SOCKET = f"{UNIX}://${{{FOLDER}}}/{SOCKET}"
 SERVICE_ONLY = "A network with the machine on it takes commands in services' containers only: leave out `with: tools`."
@@ -113,11 +115,11 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
     if key == "client":
         yield from _bare_settings(document, (*path, "client"), _mapping(step["client"]))
         return
-    if key not in BARE_ACTIONS:
-        hint = f"What can be done: {', '.join(sorted(BARE_ACTIONS))}."
-        yield document.mistake(path, "this needs a lab with an engine.", hint)
+    if not _without_an_engine(key, step):
+        can = sorted(deed.verb() for deed in get_args(Deed) if Kind.PROCESS in deed.hosts)
+        yield document.mistake(path, "this needs a lab with an engine.", f"A process knows these: {', '.join(can)}.")
         return
-    host = str(step.get(key))  # whatever it is, its field says what is wrong with it
+    host = str(step.get(str(key)))  # whatever it is, its field says what is wrong with it
     program = bare_program(on.services[host]) if host in on.services else None
     if program != ENGINE:
         yield document.mistake(path, "this is done to the stand-in for an engine alone.")
@@ -127,6 +129,16 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
         yield document.mistake((*path, "environment", name), f"{name} {wrong}.")
     for name in _mapping(step.get("until")).keys() & {"listens", "run"}:
         yield document.mistake((*path, "until", name), "there is nobody to see this; its `log` tells.", at_key=True)
+
+
+def _without_an_engine(key: str | None, step: dict[str, Any]) -> bool:
+    """Tell whether all that an action does, and what proves it, can be done to a process; one with mistakes may be."""
+    try:
+        action = actions.registry[str(key)].model_validate(step)
+    except (KeyError, ValidationError):  # its fields tell what is wrong
+        return key is not None
+    done = [*action.steps(), *(proof.step for proof in action.proofs())]
+    return all(isinstance(one, Verb) and Kind.PROCESS in one.hosts for one in done)
 
 
 def _bare_settings(document: Document, path: Path, client: dict[str, Any]) -> Iterator[Mistake]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labctl import sockets
-from labctl.actions import Action, Ask, Call, Configure, Proof, Until
+from labctl.actions import Action, Ask, Configure, Proof, Until, Verb
+from labctl.actions.verbs import Execute
+from labctl.calls import carried_out
 from labctl.errors import (
     AgentRefused,
     DeadlineExceeded,
@@ -26,12 +28,6 @@ from labctl.sockets import HANDSHAKE, Ends
 from labctl.waiting import poll
 from labctl.wire import ANSWERS, Program, demand
 
-VERBS = frozenset({  # what actions may ask of the engine about a host (`actions.Call`): methods of Pod
-    *("start", "stop", "kill", "recreate", "running", "ended", "execute"),
-    *("pause", "unpause", "paused", "unpaused"),
-    *("power_off", "power_on", "reboot", "disconnect", "connect", "connected", "disconnected"),
-})  # fmt: skip
-MOVES = ("connect", "disconnect", "reboot")  # verbs after which a host may be on another network than before
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms
 LAST_LINES = 10  # of a service's output, quoted where it explains something
@@ -79,9 +75,9 @@ class Lab:
         if action.until is not None:
             self._await(action.subject, action.until)
 
-    def carry_out(self, step: Ask | Call) -> Any:
+    def carry_out(self, step: Ask | Verb) -> Any:
         """Carry out one step; raises AgentRefused as `ask` does."""
-        return self._call(step) if isinstance(step, Call) else self._asked(step)
+        return self._asked(step) if isinstance(step, Ask) else self._call(step)
 
     def _asked(self, step: Ask, then: Ask | None = None) -> Any:
         with self._journal.timed(_summary(step) + (f", then {_did(then)}" if then else ""), LABCTL):
@@ -95,21 +91,19 @@ class Lab:
         ran = self._asked(step, then=look)
         return look.exits in (None, ran.then.exit_code)
 
-    def _call(self, step: Call) -> Any:
-        if step.verb not in VERBS:
-            raise UnknownName("verb", step.verb, VERBS)
-        with self._journal.timed(f"{step.verb.replace('_', ' ')} {step.service}", DOCKER):
+    def _call(self, step: Verb) -> Any:
+        with self._journal.timed(f"{step.verb()} {step.service}", DOCKER):
             try:
-                answer = getattr(self.pod(step.service), step.verb)(**step.arguments)
+                answer = carried_out(step, self.pod(step.service))
             except EngineUnavailable:
                 raise
             except EngineError:
                 self.demand_whole()  # a sandbox that is lost explains more than what the engine says of its absence
                 raise
-        if step.verb in MOVES:
+        if step.moves:
             self._tell_names()
-        if isinstance(answer, Ran):
-            demand(step.service, step.arguments["argv"], answer, 0)
+        if isinstance(step, Execute) and isinstance(answer, Ran):
+            demand(step.service, step.argv, answer, 0)
         return answer
 
     def _tell_names(self) -> None:

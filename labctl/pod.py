@@ -1,6 +1,6 @@
 """A host: a sandbox that owns the namespaces and runs the agent, and the service that joins them.
 
-What actions ask of the engine about a host (`actions.Call`) are its methods that `labctl.lab.VERBS` names.
+What actions ask of the engine about a host (`labctl.actions.verbs`) are methods of it.
 """
 
 from __future__ import annotations

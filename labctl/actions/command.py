@@ -7,7 +7,7 @@ from typing import Literal
 
 import pydantic
 
-from labctl.actions import Action, Ask, Call, Step
+from labctl.actions import Action, Ask, Step, verbs
 from labctl.fields import Command, Host, Time, argv, typed
 
 
@@ -29,7 +29,7 @@ class Run(Action, key="run"):
     def steps(self) -> Sequence[Step]:
         if self.place == "tools":
             return [Ask(self.host, "run", {"argv": argv(self.run), "timeout": self.timeout})]
-        return [Call("execute", self.host, {"argv": argv(self.run), "seconds": self.timeout})]
+        return [verbs.Execute(self.host, argv(self.run), self.timeout)]
 
     def typed(self) -> str:
         return f"{typed(self.run)}   # on {self.host}"

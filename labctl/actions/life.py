@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from labctl.actions import Action, Call, Proof, Step
+from labctl.actions import Action, Proof, Step, verbs
 from labctl.fields import Command, Duration, Environment, Host, one_of, typed
 from labctl.ports import Ports
 
@@ -22,10 +22,10 @@ class Stop(Action, key="stop"):
     grace: Duration = 2.0
 
     def steps(self) -> Sequence[Step]:
-        return [Call("stop", self.stop, {"grace": self.grace})]
+        return [verbs.Stop(self.stop, self.grace)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"the process of {self.stop} is gone", Call("ended", self.stop))]
+        return [Proof(f"the process of {self.stop} is gone", verbs.Ended(self.stop))]
 
     def typed(self) -> str:
         return f"docker compose stop {self.stop}"
@@ -37,10 +37,10 @@ class Start(Action, key="start"):
     start: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("start", self.start)]
+        return [verbs.Start(self.start)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"the process of {self.start} runs", Call("running", self.start))]
+        return [Proof(f"the process of {self.start} runs", verbs.Running(self.start))]
 
     def typed(self) -> str:
         return f"docker compose start {self.start}"
@@ -53,10 +53,10 @@ class Restart(Action, key="restart"):
     grace: Duration = 2.0
 
     def steps(self) -> Sequence[Step]:
-        return [Call("stop", self.restart, {"grace": self.grace}), Call("start", self.restart)]
+        return [verbs.Stop(self.restart, self.grace), verbs.Start(self.restart)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"the process of {self.restart} runs", Call("running", self.restart))]
+        return [Proof(f"the process of {self.restart} runs", verbs.Running(self.restart))]
 
     def typed(self) -> str:
         return f"docker compose restart {self.restart}"
@@ -74,13 +74,12 @@ class Recreate(Action, key="recreate"):
     ports: Ports | None = None
 
     def steps(self) -> Sequence[Step]:
-        settings = {"environment": self.environment, "command": self.command}
-        return [Call("recreate", self.recreate, settings if self.ports is None else {**settings, "ports": self.ports})]
+        return [verbs.Recreate(self.recreate, self.environment, self.command, self.ports)]
 
     def proofs(self) -> Sequence[Proof]:
         if self.until is not None and self.until.exits is not None:  # it is to end, and may have done so already
             return []
-        return [Proof(f"the process of {self.recreate} runs", Call("running", self.recreate))]
+        return [Proof(f"the process of {self.recreate} runs", verbs.Running(self.recreate))]
 
     def typed(self) -> str:
         settings = [f"{key}={value}" for key, value in self.environment.items()]
@@ -99,12 +98,12 @@ class Kill(Action, key="kill"):
     signal: Annotated[str, pydantic.AfterValidator(lambda name: one_of("signal", name, SIGNALS))] = "SIGKILL"
 
     def steps(self) -> Sequence[Step]:
-        return [Call("kill", self.kill, {"signal": self.signal})]
+        return [verbs.Kill(self.kill, self.signal)]
 
     def proofs(self) -> Sequence[Proof]:
         if self.signal != "SIGKILL":
             return []
-        return [Proof(f"the process of {self.kill} is gone", Call("ended", self.kill))]
+        return [Proof(f"the process of {self.kill} is gone", verbs.Ended(self.kill))]
 
     def typed(self) -> str:
         return f"docker compose kill -s {self.signal} {self.kill}"
@@ -116,10 +115,10 @@ class Pause(Action, key="pause"):
     pause: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("pause", self.pause)]
+        return [verbs.Pause(self.pause)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"the engine says that {self.pause} is paused", Call("paused", self.pause))]
+        return [Proof(f"the engine says that {self.pause} is paused", verbs.Paused(self.pause))]
 
     def typed(self) -> str:
         return f"docker compose pause {self.pause}"
@@ -131,10 +130,10 @@ class Unpause(Action, key="unpause"):
     unpause: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("unpause", self.unpause)]
+        return [verbs.Unpause(self.unpause)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"{self.unpause} is paused no more", Call("unpaused", self.unpause))]
+        return [Proof(f"{self.unpause} is paused no more", verbs.Unpaused(self.unpause))]
 
     def typed(self) -> str:
         return f"docker compose unpause {self.unpause}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pydantic
 
-from labctl.actions import DEVICE, Action, Call, Proof, Step, shell
+from labctl.actions import DEVICE, Action, Proof, Step, shell, verbs
 from labctl.fields import Host, Sysctls
 
 DOWN = f"ip -o link show {DEVICE} | grep -q 'state DOWN'"
@@ -25,12 +25,12 @@ class PowerOff(Action, key="power_off"):
     power_off: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("power_off", self.power_off)]
+        return [verbs.PowerOff(self.power_off)]
 
     def proofs(self) -> Sequence[Proof]:
         return [
             Proof(f"the link of {self.power_off} is down", shell(self.power_off, DOWN)),
-            Proof(f"the process of {self.power_off} is gone", Call("ended", self.power_off)),
+            Proof(f"the process of {self.power_off} is gone", verbs.Ended(self.power_off)),
         ]
 
     def typed(self) -> str:
@@ -43,12 +43,12 @@ class PowerOn(Action, key="power_on"):
     power_on: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("power_on", self.power_on)]
+        return [verbs.PowerOn(self.power_on)]
 
     def proofs(self) -> Sequence[Proof]:
         return [
             Proof(f"the link of {self.power_on} is up", shell(self.power_on, UP)),
-            Proof(f"the process of {self.power_on} runs", Call("running", self.power_on)),
+            Proof(f"the process of {self.power_on} runs", verbs.Running(self.power_on)),
         ]
 
     def typed(self) -> str:
@@ -66,7 +66,7 @@ class Reboot(Action, key="reboot"):
     sysctls: Sysctls = pydantic.Field(default_factory=dict)
 
     def steps(self) -> Sequence[Step]:
-        return [Call("reboot", self.reboot, {"sysctls": self.sysctls})]
+        return [verbs.Reboot(self.reboot, self.sysctls)]
 
     def proofs(self) -> Sequence[Proof]:
         settings = (
@@ -75,7 +75,7 @@ class Reboot(Action, key="reboot"):
             )
             for name, value in self.sysctls.items()
         )
-        return [Proof(f"the process of {self.reboot} runs", Call("running", self.reboot)), *settings]
+        return [Proof(f"the process of {self.reboot} runs", verbs.Running(self.reboot)), *settings]
 
     def typed(self) -> str:
         settings = ", ".join(f"{name}={value}" for name, value in self.sysctls.items())

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 import pydantic
 
-from labctl.actions import DEVICE, Action, Call, Proof, Step, shell, tool
+from labctl.actions import DEVICE, Action, Proof, Step, shell, tool, verbs
 from labctl.fields import Host, Network
 
 SMALLEST_MTU, LARGEST_MTU = 68, 65535  # RFC 791; drivers/net/veth.c
@@ -29,10 +29,10 @@ class Disconnect(Action, key="disconnect"):
     disconnect: Host
 
     def steps(self) -> Sequence[Step]:
-        return [Call("disconnect", self.disconnect)]
+        return [verbs.Disconnect(self.disconnect)]
 
     def proofs(self) -> Sequence[Proof]:
-        return [Proof(f"{self.disconnect} is on no network", Call("disconnected", self.disconnect))]
+        return [Proof(f"{self.disconnect} is on no network", verbs.Disconnected(self.disconnect))]
 
     def typed(self) -> str:
         return f"docker network disconnect NETWORK {self.disconnect}"
@@ -49,13 +49,11 @@ class Connect(Action, key="connect"):
     network: Network | None = None
 
     def steps(self) -> Sequence[Step]:
-        return [Call("connect", self.connect, {"network": self.network})]
+        return [verbs.Connect(self.connect, self.network)]
 
     def proofs(self) -> Sequence[Proof]:
         where = f"the network {self.network}" if self.network else "its network"
-        return [
-            Proof(f"{self.connect} is on {where} alone", Call("connected", self.connect, {"network": self.network}))
-        ]
+        return [Proof(f"{self.connect} is on {where} alone", verbs.Connected(self.connect, self.network))]
 
     def typed(self) -> str:
         if self.network is None:

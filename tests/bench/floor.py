@@ -27,10 +27,9 @@ from bench.ground import Ground
 from docker.errors import APIError
 
 from labctl import specs
-from labctl.actions import Call
+from labctl.actions import Verb, verbs
 from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
-from labctl.errors import LabError
 from labctl.ports import Ports
 from labctl.scenario import Loaded
 from labctl.service import Service
@@ -52,7 +51,7 @@ class Floor:
 
     stack: Stack
     client: str
-    calls: tuple[Call, ...]
+    calls: tuple[Verb, ...]
     loads: tuple[str, ...] = ()
 
     @classmethod
@@ -60,7 +59,7 @@ class Floor:
         """Derive it from a scenario, and the clients that a run of it has."""
         one = loaded.scenario
         actions = (*one.trigger, *one.fault, *2 * one.trigger, *one.fix, *one.recover.successes * one.trigger)
-        calls = tuple(step for action in actions for step in action.steps() if isinstance(step, Call))
+        calls = tuple(step for action in actions for step in action.steps() if isinstance(step, Verb))
         return cls(loaded.stack, one.client.host, calls, clients)
 
 
@@ -111,26 +110,30 @@ class _Run:
             finally:
                 self._remove()
 
-    def do(self, call: Call) -> None:
+    def do(self, call: Verb) -> None:  # noqa: C901 - two lines for each verb
         """Do what an action asks of the engine; what only asks it something, or runs a program inside, is left out."""
         host = self._hosts[call.service]
-        if call.verb in ("recreate", "start", "power_on"):
-            arguments = (call.arguments.get(name) for name in ("command", "ports"))
-            self._again(call.service, host, host.settings.changed(call.arguments.get("environment", {}), *arguments))
-        elif call.verb == "reboot":
-            self._anew(call.service, host, host.settings, call.arguments["sysctls"])
-        elif call.verb == "disconnect":
-            self._moved(host, None)
-        elif call.verb == "connect":
-            self._moved(host, host.place.networks[call.arguments.get("network") or host.place.home])
-        elif call.verb == "stop":
-            self._api.stop(host.services[-1], timeout=max(1, round(call.arguments["grace"])))
-        elif call.verb in ("kill", "power_off"):
-            self._api.kill(host.services[-1], call.arguments.get("signal", "SIGKILL"))
-        elif call.verb in ("pause", "unpause"):
-            getattr(self._ground.session.containers, call.verb)(host.services[-1])
-        elif call.verb not in ("running", "ended", "execute"):
-            raise LabError(f"the floor does not know what {call.verb!r} takes of the engine.")
+        match call:
+            case verbs.Recreate(environment=environment, command=command, ports=ports):
+                self._again(call.service, host, host.settings.changed(environment, command, ports))
+            case verbs.Start() | verbs.PowerOn():
+                self._again(call.service, host, host.settings)
+            case verbs.Reboot(sysctls=sysctls):
+                self._anew(call.service, host, host.settings, sysctls)
+            case verbs.Disconnect():
+                self._moved(host, None)
+            case verbs.Connect(network=network):
+                self._moved(host, host.place.networks[network or host.place.home])
+            case verbs.Stop(grace=grace):
+                self._api.stop(host.services[-1], timeout=max(1, round(grace)))
+            case verbs.Kill(signal=signal):
+                self._api.kill(host.services[-1], signal)
+            case verbs.PowerOff():
+                self._api.kill(host.services[-1], "SIGKILL")
+            case verbs.Pause():
+                self._ground.session.containers.pause(host.services[-1])
+            case verbs.Unpause():
+                self._ground.session.containers.unpause(host.services[-1])
 
     def _moved(self, host: _Host, to: Foothold | None) -> None:
         """Take a host off the network that it is on, and put it on another."""

@@ -18,7 +18,7 @@ from labctl.sweep import look
 BENCH = str(Path(__file__).resolve().parents[1] / "bench")
 WANTED = ("one", "rule-sdk", "help")
 ASKED = {  # of the engine, and who asks it
-    f"{call.verb} with ports" if "ports" in call.arguments else call.verb: one
+    f"{call.verb()} with ports" if getattr(call, "ports", None) is not None else call.verb(): one
     for one in everything()
     for call in Floor.of(one).calls
 }

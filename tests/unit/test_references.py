@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 
 from labctl import compose
-from labctl.actions import Call
-from labctl.lab import VERBS
-from labctl.pod import Pod
 from labctl.service import Service
 from labctl.stack import MOST_NETWORKS
 
@@ -69,12 +66,6 @@ def test_every_file_of_ours_that_is_named_is_there() -> None:
 def test_a_package_that_lists_its_modules_lists_them_all(package: Path) -> None:
     listed = LISTED.findall(package.read_text())
     assert sorted(listed) == sorted(file.stem for file in package.parent.glob("*.py") if file.stem != "__init__")
-
-
-def test_the_engine_s_verbs_are_methods_of_a_host() -> None:
-    assert "labctl.lab.VERBS" in (Call.__doc__ or "")
-    assert VERBS
-    assert not [verb for verb in VERBS if not callable(getattr(Pod, verb, None))]
 
 
 def test_what_contributing_says_is_not_there_yet_is_what_stacks_refuse() -> None:
