@@ -38,6 +38,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     expect       the exact error, and what the kernels must witness of it
     checks       what is wrong with a scenario that no field can see alone
     border       what a scenario must not do where a client is on the machine itself
+    causes       the families of causes
+    scenario_model  a scenario as people write it
     scenario     scenario files, read into frozen values
     allowed      which images a stack may use
     judge        what was seen against what is expected

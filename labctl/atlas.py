@@ -10,7 +10,8 @@ from pathlib import Path
 from labctl import table
 from labctl.judge import question
 from labctl.record import Recorded
-from labctl.scenario import DiagnosisStep, Loaded, Scenario
+from labctl.scenario import Loaded
+from labctl.scenario_model import DiagnosisStep, Scenario
 from labctl.table import Shown, Table
 
 

@@ -18,7 +18,7 @@ from labctl.lab import Lab
 from labctl.model import Diagnosis, Ran
 from labctl.placeholders import FOLDER
 from labctl.pod import Pod
-from labctl.scenario import DiagnosisStep
+from labctl.scenario_model import DiagnosisStep
 from labctl.threads import Workers
 from labctl.waiting import poll
 

@@ -17,7 +17,8 @@ from labctl.errors import LabctlError
 from labctl.lab import Lab
 from labctl.model import Result
 from labctl.result import COUNTERS, counters
-from labctl.scenario import Loaded, Scenario
+from labctl.scenario import Loaded
+from labctl.scenario_model import Scenario
 from labctl.session import Session
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms

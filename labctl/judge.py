@@ -10,7 +10,7 @@ from labctl.expect import Expect
 from labctl.fields import matches, typed
 from labctl.model import Finding, Outcome, Try
 from labctl.reproducible import AT_ONCE
-from labctl.scenario import DiagnosisStep
+from labctl.scenario_model import DiagnosisStep
 
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 MOST_NAMED = 3  # clients, or things seen, where a sentence lists them

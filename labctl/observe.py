@@ -26,7 +26,7 @@ from labctl.lab import Lab
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
-from labctl.scenario import DiagnosisStep, Scenario
+from labctl.scenario_model import DiagnosisStep, Scenario
 from labctl.threads import aside
 from labctl.tries import tried
 from labctl.triggers import Triggers

@@ -267,7 +267,7 @@ def _undisturbed() -> Iterator[None]:
 
 def _declare_causes(config: pytest.Config) -> None:
     """Declare each cause as a mark; asked for it again, do nothing."""
-    from labctl.scenario import CAUSES
+    from labctl.causes import CAUSES
 
     known = config.getini("markers")
     for cause, means in CAUSES.items():

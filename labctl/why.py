@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from labctl.atlas import Entry
+from labctl.causes import CAUSES
 from labctl.clients import UNIX, Target
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
@@ -18,7 +19,6 @@ from labctl.pcap import ARP_REQUEST
 from labctl.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.record import Recorded
 from labctl.reproducible import text
-from labctl.scenario import CAUSES
 from labctl.symptoms import Symptom
 from labctl.symptoms.codes import code_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ FAMILIES = "labctl.actions"  # the package, and the entry-point group
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
 
 
+@cache
 def discover() -> Mapping[str, type[Action]]:
-    """Load every family and every plugin; one that fails is named in `broken_plugins`, the rest works."""
+    """Load every family and every plugin, once; one that fails is named in `broken_plugins`, the rest works."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{FAMILIES}.{module.name}")
     for entry in entry_points(group=FAMILIES):

@@ -88,6 +88,7 @@ def tell_left_out() -> None:
     """Name on standard error what other packages offer and cannot be used; the rest works."""
     from labctl import actions, clients
 
+    actions.discover()
     clients.plugins()
     for kind, broken in (("actions", actions.broken_plugins), ("the client", clients.broken_plugins)):
         for name, why in broken.items():

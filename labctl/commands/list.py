@@ -12,15 +12,16 @@ from labctl.commands._common import loaded_scenarios
 @click.command(epilog="Example: labctl list")
 def command() -> None:
     """List the scenarios, each under its cause."""
-    from labctl import catalogue, scenario
+    from labctl import catalogue
+    from labctl.causes import CAUSES
     from labctl.report.text import plain
 
     found = [one.scenario for one in loaded_scenarios(sorted(catalogue.everything()))]
     width = max((len(one.name) for one in found), default=0)
-    order = list(scenario.CAUSES)
+    order = list(CAUSES)
     for cause, group in groupby(
         sorted(found, key=lambda one: (order.index(one.cause), one.name)), lambda one: one.cause
     ):
-        click.echo(f"{cause}: {scenario.CAUSES[cause]}")
+        click.echo(f"{cause}: {CAUSES[cause]}")
         for one in group:
             click.echo(plain(f"  {one.name:<{width}}  {one.title}"))

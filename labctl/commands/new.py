@@ -137,16 +137,17 @@ def _replaced(text: str, document: Document, values: Mapping[str, str]) -> str:
 
 def _lists() -> dict[str, str]:
     """Return what there is to choose from in a scenario, as comments by the names that the template has for them."""
-    from labctl import actions, clients, placeholders, scenario
+    from labctl import actions, clients, placeholders
     from labctl.abilities import ABILITIES
+    from labctl.causes import CAUSES
     from labctl.model import Outcome, Stage
     from labctl.pcap import KINDS
     from labctl.places import installed
 
-    explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.registry.items())}
+    explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.discover().items())}
     open_ones = placeholders.known(("diagnose",), ["HOST"])
     return {
-        "causes": _explained(scenario.CAUSES),
+        "causes": _explained(CAUSES),
         "actions": _explained(explained),
         "stacks": _listed(sorted(file.stem for file in installed("compose").glob("*.yaml"))),
         "abilities": _listed(sorted(ABILITIES)),

@@ -19,6 +19,8 @@ def _schema(file: str) -> dict[str, object]:
         from labctl.record import Record
 
         return Record.model_json_schema()
-    from labctl.scenario import Scenario
+    from labctl import actions
+    from labctl.scenario_model import Scenario
 
+    actions.discover()
     return Scenario.model_json_schema(by_alias=True)

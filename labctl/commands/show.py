@@ -36,7 +36,7 @@ def command(name: str) -> None:
 
 def _claim(loaded: Loaded) -> Iterator[str]:
     """Yield what a scenario claims, each part on a line."""
-    from labctl import scenario
+    from labctl.causes import CAUSES
     from labctl.fields import typed
     from labctl.judge import question
 
@@ -46,7 +46,7 @@ def _claim(loaded: Loaded) -> Iterator[str]:
         part for part in (expect.outcome.value, expect.errno, expect.stage and f"at {expect.stage.value}") if part
     )
     others = "".join(f"; {client}: {outcome.value}" for client, outcome in expect.clients.items())
-    yield f"cause    {one.cause}: {scenario.CAUSES[one.cause]}"
+    yield f"cause    {one.cause}: {CAUSES[one.cause]}"
     yield f"client   {one.client.target or typed(one.client.run or '')}, from {one.client.host}"
     yield f"expects  {seen}{others}"
     for packet in expect.packets or ():

@@ -19,7 +19,7 @@ from labctl.model import UNRECORDED, Diagnosis, Listening, Observation, Phase, P
 from labctl.proof import WIRE
 from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, one_line, plain
-from labctl.scenario import Scenario
+from labctl.scenario_model import Scenario
 
 COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow", Verdict.SKIPPED: "cyan"}
 HEADINGS = {

@@ -17,6 +17,7 @@ from labctl.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
 from labctl.fields import Written
 from labctl.places import installed
+from labctl.scenario_model import Scenario
 
 EXAMPLE = re.compile(r"^( *)#(?! |$)(.*)$", re.MULTILINE)  # what can be used once the # is away
 EXAMPLE_GOES_ON = re.compile(r"^( *)#((?:  )+\S.*)$")
@@ -78,7 +79,7 @@ def test_every_example_in_its_comments_can_be_used(begun: Path, tmp_path: Path) 
 def test_it_shows_every_key_that_a_scenario_may_have(begun: Path) -> None:
     *_, everything = examples(begun.read_text())
     written = YAML(typ="safe", pure=True).load(everything)
-    assert set(written) == set(scenario.Scenario.model_fields)
+    assert set(written) == set(Scenario.model_fields)
 
 
 def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]]:
@@ -90,7 +91,7 @@ def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]
                 yield from models(part)
 
 
-PARTS = sorted({*models(scenario.Scenario), actions.Until}, key=str)
+PARTS = sorted({*models(Scenario), actions.Until}, key=str)
 
 
 @pytest.mark.parametrize("model", PARTS, ids=lambda model: model.__name__)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from labctl import scenario
+from labctl.causes import CAUSES
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Outcome
 from labctl.places import installed
-from labctl.scenario import CAUSES, Loaded
+from labctl.scenario import Loaded
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 
