@@ -30,6 +30,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     record       the exact errors of a scenario, on file beside it
     fingerprint  everything of a run that must be the same in the next
     placeholders  what a scenario leaves open until its lab stands
+    settings     how a client tries
     actions      what can be done to a lab
     compose      a Compose document before it is read: refused, escaped, merged
     service      one service of a stack

@@ -13,7 +13,6 @@ from typing import Any
 
 from labctl import proof
 from labctl.actions import Action, Configure
-from labctl.actions.client import Settings
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.diagnose import diagnosed
@@ -27,6 +26,7 @@ from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Pha
 from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario_model import DiagnosisStep, Scenario
+from labctl.settings import ClientSettings
 from labctl.threads import aside
 from labctl.tries import tried
 from labctl.triggers import Triggers
@@ -49,7 +49,7 @@ class Observer:
         self.lab = lab
         self.triggers = Triggers(lab, scenario.trigger, self._apply)
         self._journal = journal
-        self._settings: dict[str, Any] = {name: getattr(scenario.client, name) for name in Settings.model_fields}
+        self._settings: ClientSettings = scenario.client
         self.broken_timeout = self._timeout  # while the fault is in place
         self._took = 0.0  # seconds, the last observation
         self._chosen = chosen
@@ -124,12 +124,12 @@ class Observer:
         self.lab.apply(action)
         for step in action.steps():
             if isinstance(step, Configure):
-                self._settings |= step.changes
+                self._settings = self._settings.model_copy(update=step.changes)
 
     @property
     def _timeout(self) -> float:
         """How long the client waits now, in seconds."""
-        return float(self._settings["timeout"])
+        return self._settings.timeout
 
     def close(self) -> None:
         """Look for the last time."""
@@ -138,8 +138,7 @@ class Observer:
     @property
     def target(self) -> str | None:
         """What the client tries to reach now; None where it runs a command instead."""
-        target: str | None = self._settings["target"]
-        return target
+        return self._settings.target
 
     def filled(self, command: Command) -> Command:
         """Return a diagnosis command with the client's target in it, as it is now."""
@@ -173,9 +172,9 @@ class Observer:
 
     def _await_dependencies(self) -> None:
         """Wait, as Compose does before it starts a service, until what the client depends on is healthy; or sleep."""
-        if self._settings["pause"]:
-            self._pause(self._settings["pause"])
-        for host, dependency in (self._settings["depends_on"] or {}).items():
+        if self._settings.pause:
+            self._pause(self._settings.pause)
+        for host, dependency in self._settings.depends_on.items():
             if dependency.on_health:
                 with self._journal.timed(f"waiting until {host} is healthy", WAITING):
                     self.lab.pod(host).await_health()
@@ -242,7 +241,7 @@ class Observer:
             name
             for name, client in self._known.items()
             if scheme in client["schemes"]
-            and (client["asks_again"] or self._settings["again"] is None)
+            and (client["asks_again"] or self._settings.again is None)
             and (not self._chosen or name in self._chosen)
         ]
 
@@ -256,7 +255,7 @@ class Observer:
     def _command(self) -> Try:
         command = self.scenario.client.run or ""
         timeout = self._timeout
-        ran = self.lab.execute(self.scenario.client.host, argv(command), timeout, self._settings["environment"])
+        ran = self.lab.execute(self.scenario.client.host, argv(command), timeout, self._settings.environment)
         number = errno_in(ran.output) if ran.exit_code else None
         outcome = _came_to(ran.exit_code, number)
         lines = ran.output.strip().splitlines()

@@ -14,27 +14,22 @@ from pydantic_core import CoreSchema
 from labctl import actions
 from labctl.abilities import ABILITIES
 from labctl.actions import Action
-from labctl.actions.client import Retry
 from labctl.causes import CAUSES
 from labctl.clients import Target
 from labctl.errors import nearest
 from labctl.expect import Expect
 from labctl.fields import (
     Command,
-    Descriptors,
-    Duration,
-    Environment,
     ExitCode,
     Host,
     Line,
     Name,
     Pattern,
-    TargetURL,
     Time,
     Written,
     known,
 )
-from labctl.readiness import Dependencies
+from labctl.settings import ClientSettings
 
 
 def tags() -> Mapping[str, type[Action]]:
@@ -85,20 +80,11 @@ KnownCause = Annotated[str, known("cause", CAUSES)]
 KnownAbility = Annotated[str, known("ability", ABILITIES)]
 
 
-class Client(Written):
-    """Who tries to reach what, and how long it waits."""
+class Client(ClientSettings):
+    """Who tries to reach what, and how."""
 
     host: Host
-    target: TargetURL | None = None
     run: Command | None = None
-    timeout: Time = 2.0  # for the connect, and for each read; of a command, for the whole
-    verify: bool = True  # of https: whether the server's certificate must hold
-    environment: Environment = Field(default_factory=dict)
-    retry: Retry | None = None
-    nofile: Descriptors | None = None
-    depends_on: Dependencies = Field(default_factory=dict)
-    pause: Time | None = None
-    again: Duration | None = None
 
     @pydantic.model_validator(mode="after")
     def _tries_something(self) -> Self:

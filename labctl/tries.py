@@ -8,36 +8,22 @@ from typing import Any
 
 from labctl.errors import LabError
 from labctl.model import Try
+from labctl.settings import ClientSettings
 from labctl.wire import Program
 
 PATIENCE = 10.0  # seconds beyond all that a try may take
 
 
 def tried(
-    program: Program,
-    clients: Sequence[str],
-    settings: Mapping[str, Any],
-    between: Callable[[], None] = lambda: None,
+    program: Program, clients: Sequence[str], settings: ClientSettings, between: Callable[[], None] = lambda: None
 ) -> list[Try]:
-    """Let clients try, all at once; `settings` are the scenario's client's (`labctl.actions.client.Settings`).
+    """Let clients try, all at once.
 
     Where they ask again, what happens `between` is done once all have their first answer. Raises LabError where one did
-    not report, or reported something that is no try, and what `Program.ask` raises.
+    not report, or reported something that is not a try, and what `Program.ask` raises.
     """
-    retry, timeout, again = settings.get("retry"), settings["timeout"], settings.get("again")
-    patience = 2 * timeout + (retry.for_ if retry else 0) + PATIENCE
-    reports = program.ask(
-        "try",
-        patience,
-        clients=list(clients),
-        target=settings["target"],
-        timeout=timeout,
-        verify=settings.get("verify") is not False,
-        environment=settings.get("environment") or {},
-        retry={"every": retry.every, "for": retry.for_} if retry else None,
-        nofile=settings.get("nofile"),
-        again=again is not None,
-    )
+    patience, again = settings.patience + PATIENCE, settings.again
+    reports = program.ask("try", patience, clients=list(clients), **settings.request())
     if again is not None and "waits" in reports:
         between()
         time.sleep(again)

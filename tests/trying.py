@@ -7,6 +7,7 @@ from typing import Any
 
 from labctl.lab import Lab
 from labctl.model import Try
+from labctl.settings import ClientSettings
 from labctl.tries import tried
 
 
@@ -14,7 +15,17 @@ def all_of(lab: Lab, clients: Sequence[str], target: str, timeout: float, **more
     """Let clients on the host `client` try at once, and return what each came to."""
     program = lab.pod("client").clients
     assert program is not None
-    return tried(program, clients, {"target": target, "timeout": timeout, **more})
+    return tried(program, clients, settings(target=target, timeout=timeout, **more))
+
+
+def settings(**written: Any) -> ClientSettings:
+    """Return a client's settings, in which times may be numbers of seconds."""
+    times = {
+        name: f"{1000 * value:g}ms"
+        for name, value in written.items()
+        if type(value) in (int, float) and name != "nofile"
+    }
+    return ClientSettings.model_validate({**written, **times})
 
 
 def one(lab: Lab, client: str, target: str, timeout: float, **more: Any) -> Try:

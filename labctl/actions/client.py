@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Annotated, Any
 
-import pydantic
+from pydantic import AfterValidator, BeforeValidator
 
 from labctl.actions import Action, Configure, Step
-from labctl.fields import Descriptors, Duration, Environment, TargetURL, Time, Written, duration
-from labctl.readiness import Dependencies
+from labctl.fields import Written, duration
+from labctl.settings import ClientSettings
 
 
-class Retry(Written):
-    """A client that tries again, as tenacity's wait_fixed and stop_after_delay do."""
+def _unset(written: Any) -> Any:
+    """Read a null as what is so unless it is set."""
+    if not isinstance(written, dict):
+        return written
+    unset = {name: field.get_default(call_default_factory=True) for name, field in ClientSettings.model_fields.items()}
+    texts = {name: duration(value) if isinstance(value, float) else value for name, value in unset.items()}
+    return {name: texts.get(name) if value is None else value for name, value in written.items()}
 
-    every: Time
-    for_: Time = pydantic.Field(alias="for")
 
-
-class Settings(Written):
-    """What can be changed about the client in the middle of a run."""
-
-    target: TargetURL | None = None
-    timeout: Time | None = None
-    verify: bool | None = None
-    environment: Environment | None = None
-    retry: Retry | None = None
-    nofile: Descriptors | None = None
-    depends_on: Dependencies | None = None
-    pause: Time | None = None
-    again: Duration | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError(f"nothing of the client is changed here: name its {', '.join(type(self).model_fields)}")
-        return self
+def _changed(settings: ClientSettings) -> ClientSettings:
+    if not settings.model_fields_set:
+        raise ValueError(f"nothing of the client is changed here: name its {', '.join(ClientSettings.model_fields)}")
+    return settings
 
 
 class Client(Action, key="client"):
@@ -48,20 +36,17 @@ class Client(Action, key="client"):
     same connection, that long after the first answer.
     """
 
-    client: Settings
+    client: Annotated[ClientSettings, BeforeValidator(_unset), AfterValidator(_changed)]
 
     @property
     def subject(self) -> str:
         return ""
 
     def steps(self) -> Sequence[Step]:
-        return [Configure(self._changes())]
-
-    def _changes(self) -> dict[str, Any]:
-        return {name: getattr(self.client, name) for name in sorted(self.client.model_fields_set)}
+        return [Configure(self.client.changes)]
 
     def typed(self) -> str:
-        shown = (f"{name}={_shown(value)}" for name, value in self._changes().items())
+        shown = (f"{name}={_shown(value)}" for name, value in self.client.changes.items())
         return f"in the client's settings: {', '.join(shown)}"
 
 

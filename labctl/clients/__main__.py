@@ -122,7 +122,7 @@ class Zygote:
                     child = self._fork(number, limit, work, partial(_tried, request["clients"]))
                     os.close(going)
                     child.goes_on = goes_on
-                    child.expects = len(request["clients"]) if request.get("again") else 0
+                    child.expects = len(request["clients"]) if request.get("again") is not None else 0
                 case "go on":
                     self._go_on(number, request["waits"])
                 case "hold":

@@ -34,7 +34,7 @@ class Batch:
     def run(self) -> None:
         """Let all of them try."""
         os.environ.update(self._request.get("environment", {}))
-        if self._request.get("again"):
+        if self._request.get("again") is not None:
             threading.Thread(target=self._await_going, daemon=True).start()
         names, nofile = self._request["clients"], self._request.get("nofile")
         if nofile is not None:
@@ -50,7 +50,7 @@ class Batch:
     def _one(self, name: str) -> None:
         try:
             client = self._clients[name]
-            pause = Pause(lambda: self._wait(name)) if self._request.get("again") else None
+            pause = Pause(lambda: self._wait(name)) if self._request.get("again") is not None else None
             report = with_retries(
                 client.module, self._target, self._request["timeout"], self._request.get("retry"), pause
             )

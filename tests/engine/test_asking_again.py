@@ -74,7 +74,7 @@ def test_what_happens_in_between_does_once_all_have_their_first_answer(lab: Lab)
 
     server(lab, KEEP_ALIVE="60s")
     clients = able(lab)
-    came = tried(program(lab), clients, {"target": TARGET, "timeout": TIMEOUT, "again": 0.2}, between)
+    came = tried(program(lab), clients, trying.settings(target=TARGET, timeout=TIMEOUT, again=0.2), between)
     assert answered == [len(clients)]
     assert {one.outcome for one in came} == {Outcome.OK}
     assert all(one.seconds < TIMEOUT for one in came), "the pause is not counted"

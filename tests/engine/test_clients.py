@@ -12,12 +12,12 @@ import pytest
 import trying
 import understanding
 
-from labctl.actions.client import Retry
 from labctl.clients import UNIX, names
 from labctl.clients._command import ENDED
 from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
+from labctl.settings import Retry
 from labctl.waiting import poll
 
 TIMEOUT = 1.0

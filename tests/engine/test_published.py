@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hostile import ANSWERS, MACHINE, loaded, standing, told
 from labs import inspect
+from trying import settings
 
 from labctl import scenario
 from labctl.engine.connection import Candidate
@@ -162,7 +163,7 @@ def answers(of: Loaded, session: Session, options: Options) -> list[Try]:
         ]
         assert pod.clients is not None
         await_reached(own(up)[1])
-        return tried(pod.clients, names, {"target": f"http://{own(up)[0]}:{PORT}/", "timeout": 2.0})
+        return tried(pod.clients, names, settings(target=f"http://{own(up)[0]}:{PORT}/"))
 
 
 def test_where_the_engine_is_elsewhere_it_is_skipped(session: Session, options: Options) -> None:
