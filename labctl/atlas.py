@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from labctl import table
+from labctl.catalogue import Wrong, fail
+from labctl.errors import Mistakes
 from labctl.judge import question
 from labctl.record import Recorded
 from labctl.scenario import Loaded
@@ -44,12 +46,20 @@ class Entry:
         return {question(step, client): step for step in self.scenario.diagnose if step.judges}
 
 
-def atlas(scenarios: Iterable[Loaded]) -> tuple[Entry, ...]:
-    """Return what is known of scenarios, in the order of their names. Raises Mistakes where a table cannot be read."""
+def atlas(scenarios: Iterable[Loaded], wrong: Wrong = fail) -> tuple[Entry, ...]:
+    """Return what is known of scenarios, in the order of their names.
+
+    Where a table cannot be read `wrong` is called, which raises its Mistakes; if it does not, the table is taken as
+    empty.
+    """
 
     @cache
     def table_of(file: Path) -> Table:
-        return table.read(file)
+        try:
+            return table.read(file)
+        except Mistakes as mistakes:
+            wrong(mistakes)
+            return Table()
 
     entries = (
         Entry(one, table_of(table.file_of(one.file)).scenarios.get(one.scenario.name, Shown())) for one in scenarios

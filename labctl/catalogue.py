@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labctl.errors import UnknownName, UsageError
@@ -12,6 +12,7 @@ from labctl.places import installed
 FOLDER = Path("scenarios")  # below the folder that labctl is called in
 MOST_BYTES = 256 << 10
 SUFFIXES = (".yaml", ".yml")
+Wrong = Callable[[UsageError], None]
 SERVICES = re.compile(r"""^["']?services["']?\s*:""", re.MULTILINE)
 
 
@@ -31,21 +32,30 @@ def is_stack(file: Path) -> bool:
     return SERVICES.search(beginning(file)) is not None
 
 
-def within(folder: Path) -> dict[str, Path]:
+def fail(error: UsageError) -> None:
+    """Raise the error: what is done about a mistake where nobody says otherwise."""
+    raise error
+
+
+def within(folder: Path, wrong: Wrong = fail) -> dict[str, Path]:
     """Return the scenarios of a folder and those below it by name; stacks that lie beside them are left out.
 
-    Raises UsageError where two have one name, for then nobody knows which is meant.
+    Where two have one name nobody knows which is meant, so `wrong` is called, which raises UsageError; if it does not,
+    the first stands.
     """
     found: dict[str, Path] = {}
     for file in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
         if not is_stack(file):
-            demand_one(file.stem, found.setdefault(file.stem, file), file)
+            try:
+                demand_one(file.stem, found.setdefault(file.stem, file), file)
+            except UsageError as error:
+                wrong(error)
     return found
 
 
-def everything(folder: Path = FOLDER) -> dict[str, Path]:
+def everything(folder: Path = FOLDER, wrong: Wrong = fail) -> dict[str, Path]:
     """Return all scenarios by name, those of the folder before the installed ones of the same name."""
-    return within(installed("scenarios")) | within(folder)
+    return within(installed("scenarios")) | within(folder, wrong)
 
 
 def own(folder: Path = FOLDER) -> dict[str, Path]:
@@ -86,7 +96,7 @@ def _at(path: str) -> Path:
 
 def _named(name: str, known: Mapping[str, Path]) -> Path:
     if name not in known:
-        raise UnknownName("scenario", name, known)
+        raise UnknownName("scenario", name, known, see="labctl list")
     return known[name]
 
 

@@ -48,7 +48,7 @@ class Commands(click.Group):
         """Find the command that the arguments ask for; an unknown one is answered with the nearest names."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            raise UnknownName("command", args[0], known)
+            raise UnknownName("command", args[0], known, see="labctl --help")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

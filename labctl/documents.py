@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from labctl import plainyaml
-from labctl.errors import Mistake, Mistakes, nearest
+from labctl.errors import Mistake, Mistakes, listed, nearest
 from labctl.plainyaml import Path, Place, quoted
 
 __all__ = ["Document", "M", "Path", "Place", "parse", "quoted", "read", "written_path"]
@@ -99,7 +99,7 @@ def _mistake(model: type[M], document: Document, error: Any, tags: Mapping[str, 
         key = str(error["loc"][-1])
         siblings = _fields_at(model, error["loc"][:-1], tags)
         near = nearest(key, siblings)
-        meant = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(siblings)) or 'nothing'}."
+        meant = f"Did you mean {near[0]!r}?" if near else f"Known here: {listed(sorted(siblings))}."
         return document.mistake((*path, key), f"unknown key {quoted(key)}.", meant, at_key=True)
     message = WORDS.get(kind, message)
     if kind == "missing":

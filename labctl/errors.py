@@ -35,6 +35,8 @@ from itertools import islice
 from typing import ClassVar
 
 MOST_TOLD = 100  # mistakes
+MOST_LISTED = 200  # characters of names in a message: three lines of a terminal
+SHORTEST_PART = 3  # characters of a name by which others are found that hold it
 LONGEST_NAME, MOST_NAMES = 100, 500  # among which the nearest is looked for: files are untrusted, and it takes its time
 
 
@@ -63,12 +65,21 @@ class UsageError(LabctlError):
 
 
 class UnknownName(UsageError):
-    """A name that does not exist; names the nearest known ones."""
+    """A name that does not exist; names the nearest known ones, or those that fit into a few lines.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    `see` is the command that lists all.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, see: str = "") -> None:
         known = sorted(known)
         near = nearest(name, known)
-        todo = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
+        shown = listed(known)
+        if near:
+            todo = f"Did you mean {' or '.join(near)}?"
+        elif see and shown.endswith(" more"):
+            todo = f"`{see}` lists the {len(known)} that there are."
+        else:
+            todo = f"Known: {shown}."
         super().__init__(f"there is no {kind} called {name!r}.", todo=todo)
         self.name = name
         self.near = near
@@ -183,19 +194,31 @@ class Interrupted(BaseException):
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return the two known names that `name` most likely meant, or none."""
+    """Return the two known names that `name` most likely meant, or none: those spelt alike, else those that hold it."""
     from difflib import get_close_matches
 
     if len(name) > LONGEST_NAME:
         return []
-    return get_close_matches(name, list(islice(known, MOST_NAMES)), n=2, cutoff=0.6)
+    known = list(islice(known, MOST_NAMES))
+    holding = [one for one in known if len(name) >= SHORTEST_PART and name.lower() in one.lower()]
+    return get_close_matches(name, known, n=2, cutoff=0.6) or sorted(holding, key=len)[:2]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row, as many as fit into MOST_LISTED characters, and how many more there are."""
+    shown: list[str] = []
+    for name in names:
+        if shown and len(", ".join([*shown, name])) > MOST_LISTED:
+            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
+        shown.append(name)
+    return ", ".join(shown) or "none"
 
 
 def meant(name: str, known: Iterable[str]) -> str:
     """Return the hint that goes with an unknown name: the nearest known one, or all of them."""
     known = sorted(known)
     near = nearest(name, known)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known[:MOST_NAMES]) or 'none'}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {listed(known)}."
 
 
 def indented(text: str, by: str = "  ") -> str:

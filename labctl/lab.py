@@ -20,7 +20,7 @@ from labctl.errors import (
     UnknownName,
     indented,
 )
-from labctl.fields import argv, matches, typed
+from labctl.fields import argv, matches
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Ran
 from labctl.pod import Pod
@@ -234,7 +234,7 @@ class Lab:
 
     def _await(self, host: str, until: Until) -> None:
         pod = self.pod(host)
-        with self._journal.timed(f"waiting until {_awaited(until)} on {host}", WAITING):
+        with self._journal.timed(f"waiting until {until} on {host}", WAITING):
             held = False
 
             def decided() -> bool:
@@ -242,9 +242,9 @@ class Lab:
                 held = self._holds(pod, until)
                 return held or (until.run is None and until.exits is None and _lost(pod))
 
-            poll(decided, until.within, f"{host} until {_awaited(until)}", last=pod.log)
+            poll(decided, until.within, f"{host} until {until}", last=pod.log)
         if not held:
-            raise LabError(f"{host} was awaited until {_awaited(until)}, in vain.", means=self.last_words())
+            raise LabError(f"{host} was awaited until {until}, in vain.", means=self.last_words())
 
     def _holds(self, pod: Pod, until: Until) -> bool:
         if until.listens is not None:
@@ -274,16 +274,3 @@ def _summary(step: Ask) -> str:
 
 def _did(step: Ask) -> str:
     return shlex.join(step.arguments["argv"]) if step.do == "run" else step.do
-
-
-def _awaited(until: Until) -> str:
-    parts = []
-    if until.listens is not None:
-        parts.append(f"something listens on {until.listens}")
-    if until.log is not None:
-        parts.append(f"its log shows {until.log}")
-    if until.exits is not None:
-        parts.append(f"its process has ended with exit {until.exits}")
-    if until.run is not None:
-        parts.append(f"`{typed(until.run)}` exits 0")
-    return " and ".join(parts) or "nothing"

@@ -16,7 +16,7 @@ from labctl.abilities import ABILITIES
 from labctl.actions import Action
 from labctl.causes import CAUSES
 from labctl.clients import Target
-from labctl.errors import nearest
+from labctl.errors import listed, nearest
 from labctl.expect import Expect
 from labctl.fields import (
     Command,
@@ -46,7 +46,7 @@ def _names_an_action(written: Any) -> Any:
         raise ValueError(f"there are {len(keys)} actions in one step: {', '.join(keys)}; each is a step of its own")
     if not keys:
         near = next((near for key in written if (near := nearest(key, actions.registry))), None)
-        meant = f"Did you mean {near[0]!r}?" if near else f"One key must be of: {', '.join(sorted(actions.registry))}."
+        meant = f"Did you mean {near[0]!r}?" if near else f"One key must be of: {listed(sorted(actions.registry))}."
         raise ValueError(f"this step names no action. {meant}")
     return written
 

@@ -10,7 +10,7 @@ import pydantic
 
 from labctl.actions.step import Ask, Step
 from labctl.actions.verbs import Verb
-from labctl.fields import Command, Duration, ExitCode, Host, Listener, Pattern, Time, Written
+from labctl.fields import Command, Duration, ExitCode, Host, Listener, Pattern, Time, Written, duration, typed
 
 registry: dict[str, type[Action]] = {}
 
@@ -49,6 +49,15 @@ class Until(Written):
         if not self.model_fields_set - {"within"}:
             raise ValueError("`until` says what to wait for: `listens`, `log`, `exits` or `run`")
         return self
+
+    def __str__(self) -> str:
+        awaited = {
+            f"something listens on {self.listens}": self.listens,
+            f"its log shows {self.log}": self.log,
+            f"its process has ended with exit {self.exits}": self.exits,
+            f"`{typed(self.run or '')}` exits 0": self.run,
+        }
+        return " and ".join(words for words, wanted in awaited.items() if wanted is not None)
 
 
 class Action(Written):
@@ -94,6 +103,18 @@ class Action(Written):
         two wait no longer than that, and the step is done all the same.
         """
         return any(wait is not None for wait in (self.after, self.after_syns, self.after_handshakes))
+
+    @property
+    def when(self) -> str:
+        """When it is done, in words; nothing where that is before the clients try."""
+        moments = {
+            f"{duration(self.after or 0)} after the clients began": self.after,
+            f"once {self.after_syns} has every client's SYN": self.after_syns,
+            f"once {self.after_handshakes} has seen each client's handshake to its end": self.after_handshakes,
+            "while the clients wait between two requests": self.between,
+        }
+        words = " and ".join(moment for moment, given in moments.items() if given is not None)
+        return f"{words}, or after {duration(self.at_most)}" if self.at_most is not None else words
 
     @property
     def subject(self) -> str:

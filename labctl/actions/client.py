@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from labctl.actions import Action, Configure, Step
-from labctl.fields import Written, duration
+from labctl.actions.verbs import plainly
+from labctl.fields import duration
 from labctl.settings import ClientSettings
 
 
@@ -46,17 +47,5 @@ class Client(Action, key="client"):
         return [Configure(self.client.changes)]
 
     def typed(self) -> str:
-        shown = (f"{name}={_shown(value)}" for name, value in self.client.changes.items())
+        shown = (f"{name}={plainly(value)}" for name, value in self.client.changes.items())
         return f"in the client's settings: {', '.join(shown)}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return duration(value)
-    if isinstance(value, dict):
-        return str({name: _plain(one) for name, one in value.items()})
-    return str(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(by_alias=True) if isinstance(value, Written) else value

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from labctl.actions.action import Action, registry
+from labctl.actions.step import Configure
 from labctl.errors import indented
+from labctl.fields import duration
 
 FAMILIES = "labctl.actions"  # the package, and the entry-point group
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out
@@ -40,7 +42,12 @@ def plan(actions: Sequence[Action]) -> Iterator[str]:
     """Yield, line by line, what a list of actions would do: for --dry-run."""
     for action in actions:
         yield action.typed()
+        if action.when:
+            yield indented(f"when: {action.when}")
         for step in action.steps():
-            yield indented(str(step))
+            if not isinstance(step, Configure):  # the line above says it all
+                yield indented(str(step))
         for proof in action.proofs():
             yield indented(f"then: {proof.claim}")
+        if action.until is not None:
+            yield indented(f"until: {action.until}, within {duration(action.until.within)}")

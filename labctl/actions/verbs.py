@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from labctl.fields import Command
+from labctl.fields import Command, Written, duration
 from labctl.ports import Ports
 
 
@@ -44,11 +44,24 @@ def listed(arguments: Mapping[str, Any]) -> str:
     """Write arguments in a line, those that say nothing left out."""
     shown = {key: shlex.join(value) if key == "argv" else value for key, value in arguments.items()}
     said = {key: value for key, value in shown.items() if value not in (None, {}, [])}
-    return ", ".join(f"{key} {_plainly(value)}" for key, value in said.items())
+    return ", ".join(f"{key.replace('_', ' ')} {plainly(value)}" for key, value in said.items())
 
 
-def _plainly(value: Any) -> str:
-    return " and ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+def plainly(value: Any) -> str:
+    """Write a value as YAML has it, times as durations; of what has a form of its own as a text, that."""
+    match value:
+        case bool() | None:
+            return {True: "true", False: "false", None: "none"}[value]
+        case float():
+            return duration(value)
+        case Written() if "__str__" not in type(value).__dict__:
+            return plainly(value.model_dump(by_alias=True, exclude_none=True))
+        case Mapping():
+            return f"{{{', '.join(f'{name}: {plainly(one)}' for name, one in value.items())}}}"
+        case tuple() | list():
+            return " and ".join(map(plainly, value)) or "none"
+        case _:
+            return str(value)
 
 
 ANYWHERE = frozenset(Kind)

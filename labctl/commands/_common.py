@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recor
         if client not in known.names():
             if client in known.broken_plugins:
                 raise UsageError(f"the client {client} cannot be used: {known.broken_plugins[client]}")
-            raise UnknownName("client", client, known.names())
+            raise UnknownName("client", client, known.names(), see="labctl clients")
     files = catalogue.find_all(names)
     loaded: list[Loaded] = []
     mistakes: list[Mistake] = []
@@ -84,6 +85,35 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recor
     return loaded
 
 
+def readable_scenarios() -> list[Loaded]:
+    """Load the folder's scenarios and the installed ones, with their records, but for those that cannot be read.
+
+    Those are named on standard error.
+    """
+    from labctl import catalogue, scenario
+
+    tell_left_out()
+    loaded: list[Loaded] = []
+    for file in catalogue.everything(wrong=unreadable).values():
+        try:
+            loaded.append(scenario.load(file))
+        except UsageError as error:
+            unreadable(error, f" `labctl lint {shlex.quote(str(file))}` shows all that is wrong with it.")
+    return loaded
+
+
+def unreadable(error: UsageError, hint: str = "") -> None:
+    """Say on standard error what cannot be read, by the first line of the mistakes."""
+    left_out(f"{str(error).splitlines()[0]}{hint}")
+
+
+def left_out(what: str) -> None:
+    """Say on standard error what is left out, and why."""
+    from labctl.report.text import plain
+
+    click.echo(plain(f"labctl: left out: {what}"), err=True)
+
+
 def tell_left_out() -> None:
     """Name on standard error what other packages offer and cannot be used; the rest works."""
     from labctl import actions, clients
@@ -92,7 +122,7 @@ def tell_left_out() -> None:
     clients.plugins()
     for kind, broken in (("actions", actions.broken_plugins), ("the client", clients.broken_plugins)):
         for name, why in broken.items():
-            click.echo(f"labctl: left out: {kind} {name}, which cannot be imported ({' '.join(why.split())})", err=True)
+            left_out(f"{kind} {name}, which cannot be imported ({' '.join(why.split())})")
 
 
 def exit_with(results: Sequence[Result], *, repeated: bool = False) -> int:

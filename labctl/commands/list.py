@@ -6,17 +6,16 @@ from itertools import groupby
 
 import click
 
-from labctl.commands._common import loaded_scenarios
+from labctl.commands._common import readable_scenarios
 
 
 @click.command(epilog="Example: labctl list")
 def command() -> None:
     """List the scenarios, each under its cause."""
-    from labctl import catalogue
     from labctl.causes import CAUSES
     from labctl.report.text import plain
 
-    found = [one.scenario for one in loaded_scenarios(sorted(catalogue.everything()))]
+    found = [one.scenario for one in readable_scenarios()]
     width = max((len(one.name) for one in found), default=0)
     order = list(CAUSES)
     for cause, group in groupby(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from labctl.commands import _complete
-from labctl.commands._common import console, loaded_scenarios, only_clients
+from labctl.commands._common import console, loaded_scenarios, only_clients, readable_scenarios, unreadable
 
 
 @click.command(epilog="Example: labctl lookalikes --client requests")
@@ -20,12 +20,12 @@ def command(names: tuple[str, ...], clients: tuple[str, ...], as_json: bool) -> 
 
     For each group: the diagnosis steps that separate them, the one first that splits the group most evenly.
     """
-    from labctl import catalogue
     from labctl.atlas import atlas
     from labctl.lookalikes import Told, groups, tree
     from labctl.report.lookalikes import lookalikes
 
-    entries = atlas(loaded_scenarios(names or sorted(catalogue.own()), clients))
+    loaded = loaded_scenarios(names, clients) if names else readable_scenarios()
+    entries = atlas(loaded, unreadable)
     recorded = sorted({client for entry in entries for client in entry.recorded})
     found = [group for client in clients or recorded for group in groups(entries, client)]
     if as_json:

@@ -245,3 +245,21 @@ def test_every_family_is_one_file(root: Path) -> None:
     families = {path.stem for path in (root / "labctl" / "actions").glob("[a-z]*.py")}
     others = {"action", "step", "verbs", "families"}  # what every family stands on
     assert {kind.__module__.rpartition(".")[2] for kind in KINDS.values()} == families - others
+
+
+def test_a_plan_says_when_a_step_is_done_and_until_when_it_waits() -> None:
+    held = of({"run": "true", "host": "server", "after-syns": "server", "at-most": "300ms"})
+    started = of({"start": "server", "until": {"listens": "0.0.0.0:80", "log": "ready", "within": "3s"}})
+    lines = [line.strip() for line in plan([held, started])]
+    assert "when: once server has every client's SYN, or after 300ms" in lines
+    assert "until: something listens on 0.0.0.0:80 and its log shows ready, within 3s" in lines
+
+
+def test_no_plan_on_file_shows_how_python_writes_a_value() -> None:
+    loaded = [scenario.load(file).scenario for file in sorted(installed("scenarios").glob("*.yaml"))]
+    lines = [line for one in loaded for line in plan((*one.trigger, *one.fault, *one.fix))]
+    awaited = [one for each in loaded for one in (*each.trigger, *each.fault, *each.fix) if one.until is not None]
+    assert len([line for line in lines if line.startswith("  until: ")]) == len(awaited) > 50
+    settings = [line for line in lines if line.startswith("in the client's settings: ")]
+    assert len(settings) > 20
+    assert not [line for line in settings if re.search(r"['\"()]|None|True|False", line.partition(": ")[2])]
