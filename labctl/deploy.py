@@ -201,8 +201,7 @@ def _remove(
             raise
         journal.note(ENGINE_LOST, silence.what)
         return
-    if left:
-        raise EngineError(f"the engine did not remove {left}.", todo="`labctl clean` tries again.")
+    left.demand_none("`labctl clean` tries again.")
 
 
 def make_network(

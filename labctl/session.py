@@ -155,6 +155,5 @@ def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:
         raise EngineUnavailable(
             f"{error.what} So what was made is still there.", means=error.means, todo=LEFT
         ) from error
-    if left:
-        raise EngineError(f"the engine did not remove {left}.", todo=LEFT)
+    left.demand_none(LEFT)
     watchdog.dismiss()

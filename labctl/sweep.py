@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from labctl.engine.containers import Containers
-from labctl.errors import EngineError
+from labctl.errors import DeadlineExceeded, EngineError
 
 SESSION = "labctl.session"  # one process of labctl
 RUN = "labctl.run"
@@ -19,6 +19,7 @@ ROLE = "labctl.role"
 STARTED = "labctl.started"
 YOUNG = 30.0  # seconds
 BETWEEN = 0.2  # seconds between two looks where there is nothing to do
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two tries to remove what stays, each twice as long
 ALIVE = ("running", "restarting", "paused")
 SANDBOX = "sandbox"  # a ROLE; a run lives while one of its sandboxes runs
 
@@ -31,12 +32,18 @@ class Leftovers:
     networks: Mapping[str, str]
     volumes: Sequence[str]
     hosts: Sequence[Sequence[str]] = ()  # of each run, the sandboxes that run, in the order in which they were made
+    reasons: Sequence[str] = ()  # why the engine did not remove them, in its words
 
     def __bool__(self) -> bool:
         return bool(self.containers or self.networks or self.volumes)
 
     def __str__(self) -> str:
         return ", ".join([*self.containers.values(), *self.networks.values(), *self.volumes])
+
+    def demand_none(self, todo: str) -> None:
+        """Raise EngineError where something is left, with the engine's reasons."""
+        if self:
+            raise EngineError(f"the engine did not remove {self}.", means="\n".join(self.reasons), todo=todo)
 
 
 NOTHING = Leftovers({}, {}, ())
@@ -63,10 +70,13 @@ def sweep(
 
     More than one look is for a labctl that was killed: the engine may still carry out its last request. None is for
     who makes nothing any more: what the engine says it has removed is not looked for again. Where this is `patient`,
-    an engine that does not answer may come back meanwhile. Raises EngineError where it does not answer.
+    an engine that does not answer may come back meanwhile. What cannot be removed is tried again after a pause, which
+    grows. Raises EngineError where the engine does not answer.
     """
     deadline = time.monotonic() + seconds
     seen_empty = 0
+    pause = FIRST_PAUSE
+    reasons: list[str] = []
     while True:
         try:
             left = look(containers, label)
@@ -76,10 +86,14 @@ def sweep(
             time.sleep(BETWEEN)
             continue
         if time.monotonic() > deadline:
-            return left
+            return replace(left, reasons=reasons)
         if left:
             seen_empty = 0
-            if _remove(containers, left) and not empty_looks:
+            reasons = _remove(containers, left)
+            if reasons:
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            elif not empty_looks:
                 return NOTHING
             continue
         seen_empty += 1
@@ -92,28 +106,29 @@ def _is_host(container: Mapping[str, Any]) -> bool:
     return container["Labels"].get(ROLE) == SANDBOX and container["State"] in ALIVE
 
 
-def _remove(containers: Containers, left: Leftovers) -> bool:
-    """Remove all that is left, and tell whether all of it is gone.
+def _remove(containers: Containers, left: Leftovers) -> list[str]:
+    """Remove all that is left, and return why not, once for each thing that stays.
 
     The hosts of one run go in turn, for the engine's sake (`labctl.deploy.ENDS_WITHIN`).
     """
     hosts = {host for run in left.hosts for host in run}
     with ThreadPoolExecutor(8, thread_name_prefix="sweep") as pool:
         in_turn = [*left.hosts, *([one] for one in left.containers if one not in hosts)]
-        gone = list(pool.map(partial(_removed, containers.remove), in_turn))
-    gone += _removed(containers.remove_network, left.networks), _removed(containers.remove_volume, left.volumes)
-    return all(gone)
+        stays = list(pool.map(partial(_removed, containers.remove, left.containers), in_turn))
+    stays.append(_removed(containers.remove_network, left.networks, left.networks))
+    stays.append(_removed(containers.remove_volume, {}, left.volumes))
+    return [why for some in stays for why in some]
 
 
-def _removed(remove: Callable[[str], None], in_turn: Iterable[str]) -> bool:
-    """Remove one after the other, and tell whether all are gone; what stays is seen at the next look."""
-    gone = True
+def _removed(remove: Callable[[str], None], names: Mapping[str, str], in_turn: Iterable[str]) -> list[str]:
+    """Remove one after the other, and return why not; what stays is seen at the next look."""
+    stays = []
     for thing in in_turn:
         try:
             remove(thing)
-        except EngineError:
-            gone = False
-    return gone
+        except (EngineError, DeadlineExceeded) as error:
+            stays.append(f"{names.get(thing, thing)}: {error.what}")
+    return stays
 
 
 def dead_sessions(containers: Containers) -> set[str]:

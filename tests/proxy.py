@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 1 << 16
+ATTACH, EVENTS = b"/attach?", b"/events?"  # in the line of a request for a stream
 
 
 class Proxy:
@@ -19,16 +20,18 @@ class Proxy:
         self.address = f"unix://{own}"
         self._engine = engine
         self._lock = threading.Lock()
-        self._attached: list[socket.socket] = []
+        self._open: dict[bytes, list[socket.socket]] = {ATTACH: [], EVENTS: []}
+        self.refused: set[bytes] = set()  # requests for these are answered by an end
+        self.requests = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(own))
         self._listener.listen(128)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_streams(self) -> int:
-        """Cut every stream that is attached to a container; return how many there were."""
+    def cut_streams(self, kind: bytes = ATTACH) -> int:
+        """Cut every stream of a kind, those that are attached to containers at first; return how many there were."""
         with self._lock:
-            cut, self._attached = self._attached, []
+            cut, self._open[kind] = self._open[kind], []
         for one in cut:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -62,12 +65,21 @@ class Proxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket, *, asks: bool = False) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(CHUNK):
-                if asks and b"/attach?" in chunk.partition(b"\r\n")[0]:
-                    with self._lock:
-                        self._attached.append(source)
+                if asks and not self._let_through(source, chunk.partition(b"\r\n")[0]):
+                    break
                 sink.sendall(chunk)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    def _let_through(self, source: socket.socket, line: bytes) -> bool:
+        """Tell whether a request may go on; keep the streams that can be cut."""
+        with self._lock:
+            self.requests += line.endswith(b"HTTP/1.1")
+            for kind in (one for one in self._open if one in line):
+                if kind in self.refused:
+                    return False
+                self._open[kind].append(source)
+        return True
 
 
 @contextlib.contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from labctl.errors import EngineError
-
 
 @click.command(epilog="Example: labctl clean")
 @click.option("--all", "everything", is_flag=True, help="Also what belongs to runs that still live.")
@@ -23,8 +21,6 @@ def command(everything: bool) -> None:
     removed = 0
     for label in labels:
         found = look(containers, label)
-        left = sweep(containers, label)
-        if left:
-            raise EngineError(f"the engine did not remove {left}.", todo="See its log, then `labctl clean` again.")
+        sweep(containers, label).demand_none("See its log, then `labctl clean` again.")
         removed += len(found.containers) + len(found.networks) + len(found.volumes)
     click.echo(f"removed {removed} containers, networks and volumes" if removed else "nothing was left behind")

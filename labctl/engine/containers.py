@@ -6,7 +6,7 @@ import io
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any
 
@@ -14,7 +14,7 @@ import tenacity
 
 from labctl.engine.connection import Connection
 from labctl.engine.spec import ContainerSpec, config
-from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket
+from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket, release
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
@@ -77,7 +77,7 @@ class Containers:
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
             ),
-            wait=tenacity.wait_fixed(0.05),
+            wait=tenacity.wait_exponential(multiplier=0.05, max=0.5),
             stop=tenacity.stop_after_delay(seconds),
             reraise=True,
         ):
@@ -187,10 +187,12 @@ class Containers:
             with translated(f"run {argv[0]} in a container"):
                 made = self._api.exec_create(container, list(argv), environment=dict(environment or {}))["Id"]
                 attached.append(self._api.exec_start(made, socket=True))
-                with closing(attached[0]), closing(plain_socket(attached[0])) as line:
-                    for number, output in frames(line):
+                try:
+                    for number, output in frames(plain_socket(attached[0])):
                         kept = printed[STDERR if number == STDERR else STDOUT]
                         kept += output[: MOST_OUTPUT - len(kept)]
+                finally:
+                    release(attached[0])
                 return int(self._api.exec_inspect(made)["ExitCode"])
 
         running = aside("execute", run)

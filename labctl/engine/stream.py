@@ -28,6 +28,21 @@ def plain_socket(attached: Any) -> Any:
     return plain
 
 
+def release(attached: Any) -> None:
+    """Close what the SDK gives for a socket, by the response that it belongs to.
+
+    The response reads from a file over the socket. Where only the socket is closed, that file is closed under it, and
+    the response complains when it is collected: on standard error, from Python 3.13 on (gh-62948). A connection that
+    is closed by its response can be used again by the SDK's pool, which opens it anew.
+    """
+    plain, response = plain_socket(attached), getattr(attached, "_response", None)
+    with contextlib.suppress(OSError, ValueError):
+        if response is not None:
+            response.raw.close()
+            response.close()
+        plain.close()
+
+
 def frames(line: Any) -> Iterator[tuple[int, bytes]]:
     """Yield the number of the stream and the bytes of each frame, until the engine closes the socket."""
     with contextlib.suppress(EOFError):
@@ -54,7 +69,7 @@ class Stream:
         with translated("attach to a container"):
             attached = connection.api.attach_socket(container, params)
         self._socket = plain_socket(attached)
-        self._keep = attached  # closing the wrapper would close what is under it
+        self._attached = attached  # what is under it is closed with it
         self._lock = threading.Lock()
 
     def listen(self, on_output: Callable[[int, bytes], None], on_end: Callable[[], None]) -> None:
@@ -66,8 +81,7 @@ class Stream:
             for number, output in frames(self._socket):
                 on_output(number, output)
         with self._lock, contextlib.suppress(OSError):  # closed here only: a number in use by recv() must not be reused
-            self._keep.close()
-            self._socket.close()
+            release(self._attached)
         on_end()
 
     def send(self, message: bytes) -> None:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from labctl.engine.connection import Connection
-from labctl.engine.stream import plain_socket
+from labctl.engine.stream import plain_socket, release
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, NotThere
 from labctl.waiting import poll
@@ -123,8 +123,7 @@ def _shown(attached: Any, bell: _Bell) -> Iterator[Any]:
             line.shutdown(socket.SHUT_RDWR)
         screen.join(LAST_WORDS)
         if not screen.is_alive():  # a number that recv() still uses must not be given to another
-            attached.close()
-            line.close()
+            release(attached)
 
 
 def _type(line: Any, bell: _Bell, fit: Callable[[], bool]) -> None:
