@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.errors import UnknownName, UsageError
 from labctl.journal import STAMPED
 from labctl.model import Result
-from labctl.places import RUNS
+from labctl.places import RUNS, all_kept
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -40,17 +40,19 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
         return ended(path.parent if path.name == NAME else path)
     known = run_names(runs)
     if not known:
-        raise UsageError(f"there are no runs in {runs}.", todo="`labctl run NAME` leaves one there.")
+        where = " or ".join(map(str, all_kept(runs)))
+        raise UsageError(f"there are no runs in {where}.", todo="`labctl run NAME` leaves one there.")
     fitting = known if name == LAST else [run for run in known if name in (run, scenario_of(run))]
     if not fitting:
         names = known if name[:1].isdigit() else {*map(scenario_of, known), LAST}
         raise UnknownName("run, or scenario that has run,", name, names)
-    return ended(runs / fitting[-1])
+    return ended(next(one / fitting[-1] for one in all_kept(runs) if (one / fitting[-1]).is_dir()))
 
 
 def run_names(runs: Path = RUNS) -> list[str]:
-    """Return the names of the runs in a folder, the oldest first."""
-    return sorted(path.name for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+    """Return the names of the runs in a folder, and in the one used in its place, the oldest first."""
+    folders = [one for one in all_kept(runs) if one.is_dir()]
+    return sorted(path.name for one in folders for path in one.iterdir() if path.is_dir())
 
 
 def scenario_of(run: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.errors import UsageError
 from labctl.model import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def controlled(
 ) -> Verdict:
     """Run the controls of scenarios and print what they showed; return what that comes to.
 
-    Raises UsageError where the table is to be written and cannot be.
+    Raises NotWritten where the table is to be written and cannot be.
     """
     from labctl import controls, table
     from labctl.matrix import matrix
@@ -58,7 +57,8 @@ def controlled(
     for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
         here = [one for one in chosen if table.file_of(one.file) == file]
         beside = [one for one in catalogue if table.file_of(one.file) == file]
-        verdicts.append(_concluded(out, file, here, beside, ended, whole=choice.whole, write=write))
+        whole = choice.whole and len(ended) == len(arms)  # a full disk ends a matrix early
+        verdicts.append(_concluded(out, file, here, beside, ended, whole=whole, write=write))
     return Verdict.overall(verdicts)
 
 
@@ -133,8 +133,5 @@ def _groups(beside: Sequence[Loaded], names: Collection[str]) -> dict[Outcome, l
 def _write(out: Console, file: Path, merged: Table) -> None:
     from labctl import table
 
-    try:
-        table.write(file, merged)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    table.write(file, merged)
     out.print(f"wrote {file}", soft_wrap=True)
