@@ -179,8 +179,14 @@ def demand_room(file: Path, option: str) -> None:
         raise UsageError(f"{file} cannot be written: there is no folder {file.parent}.", todo="Make it first.")
     if file.is_dir():
         raise UsageError(f"{file} cannot be written.", todo=f"It is a folder; give {option} a file.")
+    with named_by_user():
+        try_out(file, f"Or give {option} another file.")
+
+
+def try_out(file: Path, elsewhere: str = "") -> None:
+    """See that a file can be written, without touching the one that is there. Raises NotWritten."""
     beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with named_by_user(), written(file, f"Or give {option} another file."):
+    with written(file, elsewhere):
         try:
             beside.write_bytes(bytes(BLOCK))
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl import files
 from labctl.model import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def controlled(
     from labctl.report.controls import Arms
     from labctl.run import Options
 
+    if write:
+        for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
+            files.try_out(file)
     catalogue = _catalogue(chosen)
     choice = choice or controls.Choice()
     arms = controls.arms(chosen, catalogue, Options(clients=clients, allow_images=images), choice)
