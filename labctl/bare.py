@@ -136,7 +136,7 @@ def brought_up(stack: Stack, client: str, session: Session, journal: Journal, cl
 @contextmanager
 def _shared_folder() -> Iterator[Path]:
     """Make a folder that is gone at the end, whatever ends this process: its keeper has a pipe to wait for that."""
-    folder = files.folder_below(BELOW, "labctl-", PASSABLE)
+    folder = files.folder_below(BELOW, "labctl-", PASSABLE, "The hosts of this lab share a folder there.")
     with subprocess.Popen([*KEEPER, str(folder)], stdin=subprocess.PIPE, start_new_session=True):
         yield folder
 

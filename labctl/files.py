@@ -138,9 +138,9 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def folder_below(parent: str, prefix: str, mode: int) -> Path:
+def folder_below(parent: str, prefix: str, mode: int, elsewhere: str = "") -> Path:
     """Make a folder with a name that nobody has yet. Raises NotWritten."""
-    with written(parent):
+    with written(parent, elsewhere):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         folder.chmod(mode)
         return folder

@@ -16,7 +16,8 @@ MOUNTED = 'mount -t tmpfs -o "size=$1" labctl-tests "$2" && cd "$2" && shift 2 &
 APART = ("unshare", "--mount", "--propagation", "private")
 FULL = "head -c 1G /dev/zero > filler 2> /dev/null; "
 READ_ONLY = 'mount -o remount,ro "$PWD"; '
-LABCTL = f'"{sys.executable}" -m labctl'
+PYTHON = f'"{sys.executable}"'
+LABCTL = f"{PYTHON} -m labctl"
 
 
 def demand_mounts() -> None:

@@ -52,12 +52,13 @@ CASES = {
 }
 
 
-def spoilt(folder: Path, moment: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def spoilt(folder: Path, moment: str, name: str, *arguments: str, into: str = "") -> subprocess.CompletedProcess[str]:
     """Run labctl on a scenario of this name while its disk is spoilt at a moment; see that nothing of it is left."""
     word, spoil, _ = CASES[moment]
     file = variant(folder, name)
     argv = [sys.executable, "-c", PROGRAM, str(file), word, spoil, *arguments]
-    return on_disk(folder / "small", SIZE, shlex.join(argv))
+    script = f"head -c 3900 /dev/zero > {into}; {shlex.join(argv)} >> {into}" if into else shlex.join(argv)
+    return on_disk(folder / "small", SIZE, script)
 
 
 @pytest.mark.parametrize("moment", CASES)
@@ -71,6 +72,16 @@ def test_the_lab_is_removed_whenever_the_disk_fills_up(moment: str, tmp_path: Pa
     assert (done.returncode, done.stderr, done.stdout.count(why)) == (3, "", 1)
     assert done.stdout.count(f"\ninconclusive {name} in ") == 1
     assert f" cannot be written: {why}.\n" in done.stdout
+
+
+def test_the_lab_is_removed_where_what_is_printed_goes_to_a_full_disk(tmp_path: Path, session: Session) -> None:
+    """The heading has room in the last block of the file; what is printed of the healthy phase has none."""
+    name = f"disk-out-{time.time_ns() % 10**9}"
+    done = spoilt(tmp_path, "network", name, "run", into="out.txt")
+    assert not look(session.containers, f"{SCENARIO}={name}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("labctl: what labctl prints cannot be written: No space left on device.\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_of_a_matrix_only_what_has_begun_says_so(tmp_path: Path, session: Session) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from small import FULL, LABCTL, READ_ONLY, as_owner_only, on_disk, shell
+from small import APART, FULL, LABCTL, PYTHON, READ_ONLY, as_owner_only, demand_mounts, on_disk, shell
 from variants import labctl
 
 RUN = f"{LABCTL} run engine-not-running"
@@ -133,3 +133,23 @@ def test_a_full_standard_error_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / ".labctl").touch()
     done = shell(["sh", "-c", f"{RUN} -q 2> /dev/full"], tmp_path, LABCTL_STATE=str(tmp_path / "state"))
     assert (done.returncode, done.stdout[:6]) == (0, "passed")
+
+
+def test_in_pytest_the_first_says_so_and_the_others_are_skipped(tmp_path: Path) -> None:
+    new = "; ".join(f"{LABCTL} new {name} --from engine-not-running > /dev/null" for name in ("a", "b", "c"))
+    tests = f"{PYTHON} -m pytest -p no:cacheprovider -rs scenarios"
+    done = on_disk(tmp_path / "small", "100k", f"{new}; {FULL} {tests}")
+    assert "2 skipped, 1 error" in done.stdout
+    assert "inconclusive a in" in done.stdout
+    assert done.stdout.count("not run: .labctl/runs/") == 2
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_lab_that_finds_no_place_for_its_folder_says_so(tmp_path: Path) -> None:
+    demand_mounts()
+    script = f"mount -t tmpfs -o ro labctl-tests /tmp && mount -t tmpfs labctl-tests /mnt && cd /mnt && {RUN}"
+    done = shell([*APART, "sh", "-c", script], tmp_path)
+    assert done.returncode == 3
+    assert "s: /tmp cannot be written: Read-only file system.\n" in done.stdout
+    assert "The hosts of this lab share a folder there." in done.stdout
+    assert done.stderr == ""
