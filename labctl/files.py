@@ -121,9 +121,9 @@ def make_folder(folder: Path, elsewhere: str = "", *, new: bool = False) -> None
         folder.mkdir(parents=True, exist_ok=not new)
 
 
-def opened(file: Path, mode: str) -> IO[bytes]:
+def opened(file: Path, mode: str, elsewhere: str = "") -> IO[bytes]:
     """Open a file that a lock or another program needs. Raises NotWritten."""
-    with written(file):
+    with written(file, elsewhere):
         return file.open(mode)
 
 

@@ -20,10 +20,13 @@ def alone(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
     inherit the descriptor, so a daemon started inside does not keep the lock. Raises NotWritten.
     """
     files.make_folder(path.parent, STATE)
-    with files.opened(path, "ab") as file:
+    with files.opened(path, "ab", STATE) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with files.written(path, STATE):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            raise files.refused(path, error, STATE) from error
         yield

@@ -48,6 +48,11 @@ def all_kept(runs: Path) -> list[Path]:
     return [runs] if other is None else [runs, other]
 
 
+def readable(runs: Path) -> list[Path]:
+    """Return those of these folders that are there and can be read."""
+    return [one for one in all_kept(runs) if os.path.isdir(one) and os.access(one, os.R_OK | os.X_OK)]  # noqa: PTH112 - no error
+
+
 def private_engine(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of labctl's own engine."""
     return state_folder(environment) / "engine"

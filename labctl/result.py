@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.errors import UnknownName, UsageError
 from labctl.journal import STAMPED
 from labctl.model import Result
-from labctl.places import RUNS, all_kept
+from labctl.places import RUNS, all_kept, readable
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -46,13 +46,12 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
     if not fitting:
         names = known if name[:1].isdigit() else {*map(scenario_of, known), LAST}
         raise UnknownName("run, or scenario that has run,", name, names)
-    return ended(next(one / fitting[-1] for one in all_kept(runs) if (one / fitting[-1]).is_dir()))
+    return ended(next(one / fitting[-1] for one in readable(runs) if (one / fitting[-1]).is_dir()))
 
 
 def run_names(runs: Path = RUNS) -> list[str]:
     """Return the names of the runs in a folder, and in the one used in its place, the oldest first."""
-    folders = [one for one in all_kept(runs) if one.is_dir()]
-    return sorted(path.name for one in folders for path in one.iterdir() if path.is_dir())
+    return sorted(path.name for one in readable(runs) for path in one.iterdir() if path.is_dir())
 
 
 def scenario_of(run: str) -> str:
@@ -63,8 +62,11 @@ def scenario_of(run: str) -> str:
 
 def ended(folder: Path) -> Path:
     """Return a run's folder; raises UsageError where the run has not ended, or there is no such folder."""
-    if (folder / NAME).is_file():
-        return folder
+    try:
+        if (folder / NAME).is_file():
+            return folder
+    except PermissionError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror}.") from error
     if not folder.is_dir():
         todo = "Give a run's folder, its name, the name of its scenario, or `last`."
         raise UsageError(f"there is no folder {folder}.", todo=todo)

@@ -41,10 +41,13 @@ def shell(argv: Sequence[str], folder: Path, **environment: str) -> subprocess.C
     )
 
 
-def as_owner_only() -> list[str]:
-    """Return the beginning of a command that may write what its user's bits allow; root may do more otherwise."""
+def as_owner_only(*without: str) -> list[str]:
+    """Return the beginning of a command that may write what its user's bits allow; root may do more otherwise.
+
+    It is also `without` other capabilities, each with a minus sign before its name.
+    """
     if os.geteuid():
         return []
     if shutil.which("setpriv") is None:
         pytest.skip("root writes everywhere, and there is no setpriv(1) to change that")
-    return ["setpriv", "--bounding-set", "-dac_override"]
+    return ["setpriv", "--bounding-set", ",".join(["-dac_override", *without])]

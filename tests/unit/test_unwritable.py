@@ -153,3 +153,17 @@ def test_a_lab_that_finds_no_place_for_its_folder_says_so(tmp_path: Path) -> Non
     assert "s: /tmp cannot be written: Read-only file system.\n" in done.stdout
     assert "The hosts of this lab share a folder there." in done.stdout
     assert done.stderr == ""
+
+
+def test_runs_of_somebody_else_that_cannot_even_be_read_are_passed_over(tmp_path: Path) -> None:
+    theirs, state = tmp_path / ".labctl", tmp_path / "state"
+    (theirs / "runs" / "20260101-000000-1-engine-not-running").mkdir(parents=True)
+    theirs.chmod(0)
+    script = f"{MATRIX} && {LABCTL} bundle engine-not-running && {LABCTL} bundle {theirs}/runs/x"
+    done = shell([*as_owner_only("-dac_read_search"), "sh", "-c", script], tmp_path, LABCTL_STATE=str(state))
+    theirs.chmod(0o755)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.endswith(f"labctl: {theirs}/runs/x cannot be read: Permission denied.\n")
+    assert [one.name for one in tmp_path.glob("*.tar.gz")] == [
+        f"{one.name}.labctl.tar.gz" for one in (state / "runs").iterdir()
+    ]
