@@ -138,7 +138,7 @@ class Journal:
             "" if result.verdict is Verdict.INCONCLUSIVE else f"Apart from that, it {result.verdict}: {result.reason}."
         )
         advice = "\n".join(part for part in (unkept.means, unkept.todo, left, seen) if part)
-        told = replace(result, verdict=Verdict.INCONCLUSIVE, reason=unkept.what, advice=advice)
+        told = replace(result, verdict=Verdict.INCONCLUSIVE, reason=unkept.what, advice=advice, kept=False)
         return replace(told, fingerprint=fingerprint(told))
 
     def _tell_unkept(self) -> None:

@@ -108,8 +108,9 @@ def _concluded(
     from labctl.report import controls as report
 
     names = {one.scenario.name for one in here}
-    seen = [(arm, controls.effect(arm, result)) for arm, result in ended if arm.scenario in names]
-    unknown = [arm for arm, found in seen if found is None and not arm.answers]
+    mine = [(arm, result) for arm, result in ended if arm.scenario in names]
+    seen = [(arm, controls.effect(arm, result)) for arm, result in mine if result.kept]
+    unknown = len(seen) < len(mine) or any(found is None and not arm.answers for arm, found in seen)
     recorded, now = table.read(file), controls.table(seen)
     differences = list(table.differences(recorded, now))
     wrong = [one for one in differences if one.wrong and not (write and one.column in ("fixes", "answers"))]

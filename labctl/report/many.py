@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labctl.journal import LEFT_OUT, PHASE, REMOVING, UNKEPT, Event
+from labctl.journal import LEFT_OUT, PHASE, REMOVING, Event
 from labctl.model import WRONG, Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
@@ -53,7 +53,6 @@ class Many:
         self._going: dict[int, Going] = {}
         self._begun: set[int] = set()
         self._left_out: set[str] = set()  # told once, though every run has it
-        self._unkept: set[int] = set()  # no phase of theirs decided
         self.ended: dict[int, Result] = {}
         self._lock = Lock()  # runs begin, and tell what they do, in threads of their own
 
@@ -82,9 +81,6 @@ class Many:
             doing = DOING[Phase(event.text)]
         elif event.kind == REMOVING:
             doing = "taking the stack down"
-        elif event.kind == UNKEPT:
-            self._unkept.add(number)
-            return
         else:
             return
         with self._lock:
@@ -98,7 +94,7 @@ class Many:
         line = Text.assemble(self._counted(number, result), terminal.verdict_line(result, brief=wrong))
         self._console.print(line, soft_wrap=True)
         if wrong:
-            for phase in result.phases[-1:] if number not in self._unkept else ():
+            for phase in result.phases[-1:] if result.kept else ():
                 terminal.phase(self._console, phase, indent="  ")
             terminal.further(self._console, result)
 

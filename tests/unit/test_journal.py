@@ -116,7 +116,7 @@ def test_what_cannot_be_written_is_remembered_and_not_raised(tmp_path: Path) -> 
     with pytest.raises(NotWritten, match="Not a directory"):
         journal.demand_kept()
     told = journal.conclude(RESULT)
-    assert (told.verdict, told.folder) == (Verdict.INCONCLUSIVE, "")
+    assert (told.verdict, told.folder, told.kept) == (Verdict.INCONCLUSIVE, "", False)
     assert told.reason == f"{tmp_path / 'runs' / 'one'} cannot be written: Not a directory."
     assert "Apart from that, it passed: because." in told.advice
     assert told.fingerprint == fingerprint(told)

@@ -59,6 +59,17 @@ def test_a_matrix_begins_nothing_more(tmp_path: Path) -> None:
     assert 'tests="12"' in junit
 
 
+def test_what_was_seen_on_a_full_disk_is_neither_recorded_nor_shown_by_controls(tmp_path: Path) -> None:
+    new = "; ".join(f"{LABCTL} new {name} --from engine-not-running > /dev/null" for name in ("a", "b"))
+    both = f"{LABCTL} record a b; rm -r .labctl; {LABCTL} controls a b"
+    done = on_disk(tmp_path / "small", "60k", f"{new}; head -c 24k /dev/zero > filler; {both}; echo $?; ls scenarios")
+    assert "scenarios/records/b.json is left as it is: " in done.stdout
+    assert "a without its fault: inconclusive, .labctl/controls/" in done.stdout
+    assert "not reproduced" not in done.stdout
+    assert done.stdout.endswith("\n3\na.yaml\nb.yaml\n")
+    assert done.stderr == ""
+
+
 def test_a_report_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
     done = on_disk(tmp_path / "small", "64k", f"{FULL} {MATRIX} --junit r.xml; code=$?; ls -A; exit $code")
     assert (done.returncode, done.stdout) == (3, "filler\n")
