@@ -6,6 +6,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     errors       everything that can go wrong with the lab itself
     model        plain values: what the lab makes and hands from module to module
     places       where things lie on this machine
+    files        the one way in which labctl writes files
     lock         one at a time
     waiting      polling with a deadline
     threads      work in threads that nobody waits for at the end

@@ -8,13 +8,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl import files
 from labctl.errors import UsageError
 
 MOST_MEMBERS = 1000
@@ -46,21 +46,19 @@ class Broken(Exception):
 
 
 def write(to: Path, members: Mapping[str, bytes]) -> None:
-    """Write an archive beside its place, and put it there once it is whole."""
-    part = to.with_name(f".{to.name}.{os.getpid()}")
+    """Write an archive, as a whole or not at all; raises UsageError and NotWritten."""
+    raw = io.BytesIO()
     try:
         with (
-            part.open("xb") as raw,
             gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
         ):
             for name, content in members.items():
                 archive.addfile(_header(name, len(content)), io.BytesIO(content))
-        part.replace(to)
-    except (OSError, ValueError) as error:  # ValueError: a name is too long for tar
-        raise UsageError(f"{to} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    except ValueError as error:  # a name is too long for tar
+        raise UsageError(f"{to} cannot be written: {error}.") from error
+    with files.named_by_user():
+        files.write(to, raw.getvalue(), "`-o FILE` names another file.")
 
 
 def _header(name: str, size: int) -> tarfile.TarInfo:

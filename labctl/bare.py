@@ -12,13 +12,12 @@ import pwd
 import signal
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from labctl import standin
+from labctl import files, standin
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
@@ -137,9 +136,8 @@ def brought_up(stack: Stack, client: str, session: Session, journal: Journal, cl
 @contextmanager
 def _shared_folder() -> Iterator[Path]:
     """Make a folder that is gone at the end, whatever ends this process: its keeper has a pipe to wait for that."""
-    folder = Path(tempfile.mkdtemp(prefix="labctl-", dir=BELOW))
+    folder = files.folder_below(BELOW, "labctl-", PASSABLE, "The hosts of this lab share a folder there.")
     with subprocess.Popen([*KEEPER, str(folder)], stdin=subprocess.PIPE, start_new_session=True):
-        folder.chmod(PASSABLE)
         yield folder
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import debian
+from labctl import debian, files
 from labctl.engine import images
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, UsageError, indented
@@ -102,8 +101,8 @@ def from_packages(connection: Connection, *, refresh: bool, progress: Progress) 
         debian.install(["mmdebstrap"], progress=progress)
     suite, sources = _sources(progress)
     progress(f"making a minimal {suite} system from packages")
-    with tempfile.TemporaryDirectory(prefix="labctl-base-") as folder:
-        tarball = Path(folder) / "base.tar"
+    with files.scratch_folder("labctl-base-") as folder:
+        tarball = folder / "base.tar"
         _debootstrap(suite, sources, tarball)
         progress("importing it into the engine")
         pretty = debian.release().get("PRETTY_NAME", suite)
@@ -141,7 +140,7 @@ def _debootstrap(suite: str, sources: list[str], tarball: Path) -> None:
         raise HostError(
             f"mmdebstrap could not make a minimal {suite} system.",
             means=f"It said:\n{indented(debian.last_lines(done.stdout))}",
-            todo=OTHERWISE,
+            todo=files.ran_out(done.stdout, files.TEMPORARY) or OTHERWISE,
         )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from labctl import __version__
+from labctl import __version__, files
 from labctl.errors import Interrupted, LabctlError, UnknownName
 
 FOLDER = Path(__file__).parent / "commands"
@@ -68,10 +68,20 @@ class Commands(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:  # what is still buffered must not fail once more at exit, see the docs of `signal`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:
+            _print_no_more()
             return BROKEN_PIPE
+        except OSError as error:
+            if error.errno not in files.EXHAUSTED or error.filename:
+                raise
+            _print_no_more()
+            raise files.refused("what labctl prints", error) from error
         return result
+
+
+def _print_no_more() -> None:
+    """Throw away what is still buffered, which must not fail once more at exit, see the docs of `signal`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

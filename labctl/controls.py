@@ -147,7 +147,9 @@ def _ask(asked: Loaded, questions: Sequence[str], answers: dict[str, bool], obse
 
 
 def effect(arm: Arm, result: Result) -> Effect | None:
-    """Return what an arm showed; None where the run did not come as far."""
+    """Return what an arm showed; None where the run did not come as far, or its evidence is not on disk."""
+    if not result.kept:
+        return None
     seen = {phase.phase: phase.observations for phase in result.phases}
     if arm.kind is Kind.NO_FAULT:
         return _compared(seen.get(Phase.FAULTED, ()), None)

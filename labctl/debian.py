@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from labctl import files
 from labctl.errors import HostError, indented
 from labctl.progress import Progress
 
@@ -73,7 +74,7 @@ def install(packages: Sequence[str], *, progress: Progress) -> None:
         raise HostError(
             f"could not install {' and '.join(packages)} with apt.",
             means=f"apt said:\n{indented(last_lines(second.stdout))}",
-            todo="Install them by hand, or name an engine elsewhere by DOCKER_HOST.",
+            todo=files.ran_out(second.stdout) or "Install them by hand, or name an engine elsewhere by DOCKER_HOST.",
         )
 
 
@@ -85,7 +86,7 @@ def update(*, progress: Progress) -> None:
         raise HostError(
             "could not fetch the package lists with apt.",
             means=f"apt said:\n{indented(last_lines(done.stdout))}",
-            todo="See that `apt-get update` works on this machine.",
+            todo=files.ran_out(done.stdout) or "See that `apt-get update` works on this machine.",
         )
 
 

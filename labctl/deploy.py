@@ -121,7 +121,7 @@ def _pod(place: Place, host: str, service: Service, session: Session, journal: J
 
 
 def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
-    return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
+    return None if captures is None else Witness(host, partial(journal.append, f"{host}.pcap"), captures)
 
 
 def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from labctl import debian, processes
+from labctl import debian, files, processes
 from labctl.engine.connection import Connection, candidates, connect
 from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
 from labctl.lock import alone
@@ -169,8 +169,8 @@ def _launch(private: Private, environment: Mapping[str, str], progress: Progress
 
 def _launched(private: Private, environment: Mapping[str, str]) -> Connection:
     private.sweep()
-    private.settings.write_text(json.dumps(_settings(private), indent=2) + "\n")
-    with private.log.open("wb") as log:
+    files.write(private.settings, (json.dumps(_settings(private), indent=2) + "\n").encode())
+    with files.opened(private.log, "wb") as log:
         dockerd = subprocess.Popen(
             [debian.program("dockerd") or "dockerd", "--config-file", str(private.settings)],
             cwd="/",

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from labctl import __version__
 from labctl.engine import images
 from labctl.errors import LabctlError
+from labctl.journal import Journal
 from labctl.lab import Lab
 from labctl.model import Result
 from labctl.result import COUNTERS, counters
@@ -29,18 +29,18 @@ PACKAGES = "cat /usr/share/labctl/packages.txt; ls -d /opt/*/site/*.dist-info"
 INSTALLED = re.compile(r"/([^/]+)-([^-/]+)\.dist-info$")  # the name and version of a Python package that is unpacked
 
 
-def begin(folder: Path, loaded: Loaded) -> None:
+def begin(journal: Journal, loaded: Loaded) -> None:
     """Write the scenario and the stack, as they were read."""
-    resolved(folder, loaded.scenario)
-    _write(folder / "stack.json", loaded.stack.model_dump(mode="json", by_alias=True, exclude_none=True))
+    resolved(journal, loaded.scenario)
+    _write(journal, "stack.json", loaded.stack.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def resolved(folder: Path, scenario: Scenario) -> None:
+def resolved(journal: Journal, scenario: Scenario) -> None:
     """Write the scenario, once more where the addresses that it names are known."""
-    _write(folder / "scenario.json", scenario.model_dump(mode="json", by_alias=True, exclude_none=True))
+    _write(journal, "scenario.json", scenario.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def environment(folder: Path, lab: Lab, session: Session) -> None:
+def environment(journal: Journal, lab: Lab, session: Session) -> None:
     """Write what the run ran on: images and their packages, engine, kernel, every host's sysctls.
 
     A host that is lost has none.
@@ -51,16 +51,15 @@ def environment(folder: Path, lab: Lab, session: Session) -> None:
     known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
     engine = {} if session.engine is None else session.connection.versions
     told = {"labctl": __version__, "engine": engine, "images": known, "sysctls": sysctls}
-    _write(folder / "environment.json", told)
+    _write(journal, "environment.json", told)
 
 
-def end(folder: Path, result: Result) -> None:
+def end(journal: Journal, result: Result) -> None:
     """Write the counters and the services' logs."""
-    _write(folder / COUNTERS, counters(result))
-    (folder / "logs").mkdir()
+    _write(journal, COUNTERS, counters(result))
     for service, outputs in result.services.items():
         for number, output in enumerate(outputs, 1):
-            (folder / "logs" / f"{service}-{number}.log").write_text(output["log"], encoding="utf-8")
+            journal.save(f"logs/{service}-{number}.log", output["log"].encode())
 
 
 def _once(session: Session, image: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _printed(lab: Lab, host: str, command: list[str]) -> str:
         return ""
 
 
-def _write(file: Path, value: Any) -> None:
+def _write(journal: Journal, name: str, value: Any) -> None:
     # half of a surrogate pair, which only YAML can have brought in, is written as JSON's escape for it
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    journal.save(name, text.encode(errors="backslashreplace"))

@@ -15,6 +15,7 @@ what happened, what it means, what to do next.
     │   ├── NotThere            the container, network or image is gone, or never was
     │   └── Taken               the name, subnet or address is in use by somebody else
     ├── HostError               preparing this machine failed (packages, dockerd, image)       exit 3
+    │   └── NotWritten          a file or a folder of labctl's own cannot be written
     └── LabError                the running lab broke: the verdict is inconclusive             exit 3
         ├── DeadlineExceeded    something awaited did not come in time
         ├── AgentLost           a host's agent ended, or its stream was cut
@@ -141,6 +142,14 @@ class Taken(EngineError):
 
 class HostError(LabctlError):
     """Preparing this machine failed: a package, dockerd, or an image."""
+
+
+class NotWritten(HostError):
+    """A file or a folder of labctl's own cannot be written; `errno` is what the system said, see `labctl.files`."""
+
+    def __init__(self, what: str, errno: int, *, means: str = "", todo: str = "") -> None:
+        super().__init__(what, means=means, todo=todo)
+        self.errno = errno
 
 
 class LabError(LabctlError):

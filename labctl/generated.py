@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 
+from labctl import files
 from labctl.documents import WORDS, quoted
 from labctl.errors import LabctlError, Mistake, Mistakes
 from labctl.places import leads_out
@@ -29,17 +29,12 @@ def encoded(value: Any) -> bytes:
 def write(file: Path, raw: bytes) -> None:
     """Write a file, at once and as a whole, or not at all; makes the folder.
 
-    Raises OSError, and LabctlError where it would be too large to be read again.
+    Raises NotWritten, and LabctlError where it would be too large to be read again.
     """
     if len(raw) > MOST_BYTES:
         raise LabctlError(f"{file} cannot be written: {len(raw)} bytes are more than are read again ({MOST_BYTES}).")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        beside.write_bytes(raw)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    files.make_folder(file.parent)
+    files.write(file, raw)
 
 
 def read(file: Path, model: type[M], todo: str) -> M | None:

@@ -21,14 +21,13 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labctl import __version__, base, places, wheels
+from labctl import __version__, base, files, places, wheels
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
@@ -84,15 +83,15 @@ class Image:
 def layers(name: str = OWN_IMAGE, environment: Mapping[str, str] = os.environ) -> tuple[Layer, ...]:
     """Return the layers of an image, each after those that it stands on, as the files say now."""
     chains = {argument: layers(parent, environment) for argument, parent in places.parents(name).items()}
-    files = {path: file for path, file in _folder(places.images()[name]).items() if not path.endswith(".in")}
+    parts = {path: file for path, file in _folder(places.images()[name]).items() if not path.endswith(".in")}
     if name == OWN_IMAGE:
-        files |= {
+        parts |= {
             f"labctl/{path}": file
             for path, file in _folder(places.PACKAGE).items()
             if path == "__init__.py" or (path.startswith(("agent/", "clients/")) and path.endswith(".py"))
         }
     parents = {argument: chain[-1].tag for argument, chain in chains.items()}
-    own = Layer(name, files, parents or {"BASE": f"base {base.choice(environment)}"})
+    own = Layer(name, parts, parents or {"BASE": f"base {base.choice(environment)}"})
     below = {layer.tag: layer for chain in chains.values() for layer in chain}
     return *below.values(), own
 
@@ -167,34 +166,35 @@ def _build(
             stands_on = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
             parents["BASE"] = stands_on.reference
             labels = {"labctl.base": stands_on.description, "labctl.base.id": stands_on.id}
-        with tempfile.TemporaryDirectory(prefix="labctl-site-") as site:
+        with files.scratch_folder("labctl-site-") as site:
             if layer.packages:
                 python = _python_of(connection, parents["BASE"])
-                wheels.fetch(layer.packages, python, Path(site), progress=progress)
+                wheels.fetch(layer.packages, python, site, progress=progress)
             progress(f"building {layer.name}: {layer.holds}")
-            files = {**layer.files, **_folder(Path(site), "site/")}
-            _build_layer(connection, layer, parents, files, labels=labels, fresh=refresh, progress=progress)
+            parts = {**layer.files, **_folder(site, "site/")}
+            _build_layer(connection, layer, parents, parts, labels=labels, fresh=refresh, progress=progress)
 
 
 def _build_layer(
     connection: Connection,
     layer: Layer,
     parents: Mapping[str, str],
-    files: Mapping[str, Path],
+    parts: Mapping[str, Path],
     *,
     labels: Mapping[str, str],
     fresh: bool,
     progress: Progress,
 ) -> None:
-    with tempfile.TemporaryFile() as context:
-        with tarfile.open(fileobj=context, mode="w") as archive:
-            for path, file in sorted(files.items()):
-                content = file.read_bytes()
-                member = tarfile.TarInfo(path)
-                member.size = len(content)
-                member.mode = 0o755 if path.startswith("bin/") else 0o644
-                archive.addfile(member, io.BytesIO(content))
-        context.seek(0)
+    contents = {path: file.read_bytes() for path, file in sorted(parts.items())}
+    with files.scratch_file() as context:
+        with files.written("what an image is built from", files.TEMPORARY):
+            with tarfile.open(fileobj=context, mode="w") as archive:
+                for path, content in contents.items():
+                    member = tarfile.TarInfo(path)
+                    member.size = len(content)
+                    member.mode = 0o755 if path.startswith("bin/") else 0o644
+                    archive.addfile(member, io.BytesIO(content))
+            context.seek(0)
         images.build(
             connection,
             context,

@@ -13,7 +13,7 @@ from threading import Semaphore
 from typing import Protocol
 
 from labctl.errors import EngineUnavailable, LabctlError
-from labctl.journal import ENGINE_LOST, REMOVING, Event
+from labctl.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.model import WRONG, Outcome, Result
 from labctl.run import Options, run
 from labctl.scenario import Loaded
@@ -63,8 +63,9 @@ class Planned:
 class _Silence:
     """How many of the runs that were told of last ended since the engine did not answer."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, over: Flag) -> None:
         self._most = jobs + IN_VAIN
+        self._over = over
         self._lost: set[int] = set()
         self._in_a_row = 0
 
@@ -72,6 +73,8 @@ class _Silence:
         """Take one event of a run's journal, in the run's own thread."""
         if event.kind == ENGINE_LOST:
             self._lost.add(number)
+        if event.kind == UNKEPT:  # the next run could not write what it sees either
+            self._over.set()
 
     def ends(self, number: int) -> None:
         """Take note that a run's end has been told; raise EngineUnavailable where the silence has lasted too long."""
@@ -96,14 +99,15 @@ def matrix(
 
     Labs that are only being taken down are not counted, nor are those in which nothing is done but wait, unless one job
     is asked for; all together are never more than twice `jobs`. With `fail_fast` each run ends before the next begins,
-    and none begins after one has failed or was inconclusive; those that did not begin are None. Whatever ends the
+    and none begins after one has failed or was inconclusive. None begins after one could not write what it saw. Those
+    that did not begin are None. Whatever ends the
     matrix early, no run of it goes on when this is left.
 
     Raises EngineUnavailable where the engine has fallen silent for good: each run would wait for it in vain.
     """
     over = Flag()
     places = Semaphore(jobs)
-    silence = _Silence(jobs)
+    silence = _Silence(jobs, over)
 
     @contextmanager
     def rest() -> Iterator[None]:

@@ -291,3 +291,4 @@ class Result:
     timeout: float = 0.0  # the client's, in seconds, while it is broken
     record: str = ""  # how the errors compare with the scenario's record
     fingerprint: str = ""  # over everything that must be the same in every run of the scenario
+    kept: bool = True  # whether all of it is on disk; otherwise nothing follows from it

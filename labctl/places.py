@@ -31,6 +31,28 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return (xdg if xdg.is_absolute() else home(environment) / ".local" / "state") / "labctl"
 
 
+def instead_of(runs: Path) -> Path | None:
+    """Return where runs are kept if they cannot be in their usual folder; None where somebody chose the folder."""
+    return state_folder() / runs.name if runs in (RUNS, CONTROLS) else None
+
+
+def writable(folder: Path) -> bool:
+    """Tell whether a folder can be written, or made: access(2) knows of owners and of read-only file systems."""
+    there = next((one for one in (folder, *folder.absolute().parents) if os.path.lexists(one)), folder)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def all_kept(runs: Path) -> list[Path]:
+    """Return the folders where runs are to be looked for: also the other one, where the usual one cannot be written."""
+    other = None if writable(runs) else instead_of(runs)
+    return [runs] if other is None else [runs, other]
+
+
+def readable(runs: Path) -> list[Path]:
+    """Return those of these folders that are there and can be read."""
+    return [one for one in all_kept(runs) if os.path.isdir(one) and os.access(one, os.R_OK | os.X_OK)]  # noqa: PTH112 - no error
+
+
 def private_engine(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of labctl's own engine."""
     return state_folder(environment) / "engine"

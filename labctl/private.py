@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import processes
+from labctl import files, processes
 from labctl.places import private_engine
 
 STOP = 30.0
@@ -82,7 +82,7 @@ class Private:
             command = ["umount", "--lazy", point]  # what stays does no harm
             subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         for stale in (self.pid_file, self.socket, self.run / "containerd" / "containerd.pid"):
-            stale.unlink(missing_ok=True)
+            files.remove(stale)
 
     def overcome(self) -> str:
         """See to what the last start met because an engine was killed; return what that was, "" where it was not so."""
@@ -90,6 +90,6 @@ class Private:
         if CLEANS_UP in log:
             return "its containerd cleaned up after an engine that was killed for longer than dockerd waits"
         if TORN in log:
-            (self.data / "network" / "files" / "local-kv.db").unlink(missing_ok=True)
+            files.remove(self.data / "network" / "files" / "local-kv.db")
             return "an engine was killed while it made a network, and left a list of networks that none can read"
         return ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
+
+from labctl.files import EXHAUSTED
 
 Progress = Callable[[str], None]
 """Hears, in short lines, what is being done."""
@@ -19,6 +23,25 @@ def timed(
 
     def tell(line: str) -> None:
         if not quiet:
-            print(f"[{clock() - began:5.1f} s] {line}", file=stream or sys.stderr, flush=True)
+            with _unless_full():
+                print(f"[{clock() - began:5.1f} s] {line}", file=stream or sys.stderr, flush=True)
 
     return tell
+
+
+@functools.cache
+def tell_once(line: str) -> None:
+    """Write a line to standard error, once in a process however often it is called for."""
+    with _unless_full():
+        sys.stderr.write(f"labctl: {line}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def _unless_full() -> Iterator[None]:
+    """Leave out a line where standard error goes to a file on a full disk: nothing depends on it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in EXHAUSTED:
+            raise

@@ -22,6 +22,7 @@ from labctl.catalogue import SUFFIXES, beginning, demand_one, is_stack
 from labctl.errors import LabctlError, UnknownName
 
 if TYPE_CHECKING:
+    from labctl.journal import Event
     from labctl.model import Result
     from labctl.run import Options
     from labctl.scenario import Loaded
@@ -202,14 +203,17 @@ class Lab:
         self._broken = ""
 
     def run(self, item: ScenarioItem) -> Result:
-        """Run a scenario; raises LabctlError where no lab can be had, and skips those that come after that."""
+        """Run a scenario; raises LabctlError where no lab can be had, and skips those that come after that.
+
+        Those that come after one that could not write what it saw are skipped, too.
+        """
         from labctl import allowed
         from labctl.run import run
 
         allowed.demand([item.loaded], self._options.allow_images)
+        if self._broken:
+            pytest.skip(f"not run: {self._broken}")
         if self._session is None:
-            if self._broken:
-                pytest.skip(f"not run: {self._broken}")
             try:
                 self._session = self._begin(item.session.items)
             except LabctlError as error:
@@ -223,7 +227,15 @@ class Lab:
         from labctl.run import Options
 
         given = self._config.option
-        return Options(clients=tuple(given.labctl_client), allow_images=tuple(given.labctl_allow_image))
+        clients, images = tuple(given.labctl_client), tuple(given.labctl_allow_image)
+        return Options(clients=clients, allow_images=images, listeners=(self._hear,))
+
+    def _hear(self, event: Event) -> None:
+        """Take one event of a run's journal."""
+        from labctl.journal import UNKEPT
+
+        if event.kind == UNKEPT:
+            self._broken = event.text
 
     def _begin(self, items: Iterable[pytest.Item]) -> Session:
         """Find the engine and build the images of all scenarios, telling of it on the terminal."""

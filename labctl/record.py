@@ -125,7 +125,7 @@ def encoded(record: Record) -> bytes:
 def write(file: Path, record: Record) -> None:
     """Write a record; makes the folder.
 
-    Raises OSError, and LabctlError where it would be too large to be read again.
+    Raises NotWritten, and LabctlError where it would be too large to be read again.
     """
     generated.write(file, encoded(record))
 

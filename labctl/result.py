@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.errors import UnknownName, UsageError
 from labctl.journal import STAMPED
 from labctl.model import Result
-from labctl.places import RUNS
+from labctl.places import RUNS, all_kept, readable
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -40,17 +40,18 @@ def find_run(name: str, runs: Path = RUNS) -> Path:
         return ended(path.parent if path.name == NAME else path)
     known = run_names(runs)
     if not known:
-        raise UsageError(f"there are no runs in {runs}.", todo="`labctl run NAME` leaves one there.")
+        where = " or ".join(map(str, all_kept(runs)))
+        raise UsageError(f"there are no runs in {where}.", todo="`labctl run NAME` leaves one there.")
     fitting = known if name == LAST else [run for run in known if name in (run, scenario_of(run))]
     if not fitting:
         names = known if name[:1].isdigit() else {*map(scenario_of, known), LAST}
         raise UnknownName("run, or scenario that has run,", name, names)
-    return ended(runs / fitting[-1])
+    return ended(next(one / fitting[-1] for one in readable(runs) if (one / fitting[-1]).is_dir()))
 
 
 def run_names(runs: Path = RUNS) -> list[str]:
-    """Return the names of the runs in a folder, the oldest first."""
-    return sorted(path.name for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+    """Return the names of the runs in a folder, and in the one used in its place, the oldest first."""
+    return sorted(path.name for one in readable(runs) for path in one.iterdir() if path.is_dir())
 
 
 def scenario_of(run: str) -> str:
@@ -61,8 +62,11 @@ def scenario_of(run: str) -> str:
 
 def ended(folder: Path) -> Path:
     """Return a run's folder; raises UsageError where the run has not ended, or there is no such folder."""
-    if (folder / NAME).is_file():
-        return folder
+    try:
+        if (folder / NAME).is_file():
+            return folder
+    except PermissionError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror}.") from error
     if not folder.is_dir():
         todo = "Give a run's folder, its name, the name of its scenario, or `last`."
         raise UsageError(f"there is no folder {folder}.", todo=todo)

@@ -73,8 +73,9 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     scenario = loaded.scenario
     journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
     account = Account()
-    dossier.begin(journal.folder, loaded)
+    dossier.begin(journal, loaded)
     try:
+        journal.demand_kept()
         _demand_here(loaded, session)
         where = (loaded.stack, scenario.name, scenario.client.host, session, journal)
         with deployed(*where, options.captures, options.clients, scenario.client.scheme) as lab:
@@ -89,19 +90,18 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
         end = Ended(Verdict.INCONCLUSIVE, error.what, "\n".join(part for part in (error.means, error.todo) if part))
     result = _concluded(loaded, options, journal, account, end, session)
     journal.note(NOTE, f"verdict: {result.verdict}")
-    dossier.end(journal.folder, result)
-    journal.conclude(result)
-    return result
+    dossier.end(journal, result)
+    return journal.conclude(result)
 
 
 def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: Options, account: Account) -> Ended:
     """Run the phases in a lab that stands, and return how that ended."""
     account.names |= lab.values
-    describe = functools.cache(partial(dossier.environment, journal.folder, lab, session))
+    describe = functools.cache(partial(dossier.environment, journal, lab, session))
     observer = None
     try:
         scenario = loaded.filled(lab.values)
-        dossier.resolved(journal.folder, scenario)
+        dossier.resolved(journal, scenario)
         observer = Observer(lab, scenario, journal, options.clients, options.rest)
         account.versions |= observer.versions
         _demand(lab, loaded, session)
@@ -124,6 +124,7 @@ def _until(last: Phase, observer: Observer, journal: Journal, account: Account, 
     with ThreadPoolExecutor(1, thread_name_prefix="describe") as aside:
         try:
             for phase in phases(observer, account.phases, journal):
+                journal.demand_kept()
                 if phase is Phase.FAULTED:
                     aside.submit(describe)
                 if phase is last:

@@ -59,7 +59,7 @@ def read(file: Path) -> Table:
 
 
 def write(file: Path, table: Table) -> None:
-    """Write a table, sorted by names. Raises OSError."""
+    """Write a table, sorted by names. Raises NotWritten."""
     generated.write(file, generated.encoded(_sorted(table.model_dump(mode="json", exclude_none=True))))
 
 

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import debian
+from labctl import debian, files
 from labctl.errors import HostError, indented
 from labctl.progress import Progress
 
@@ -74,5 +74,6 @@ def fetch(requirements: Path, python: Python, target: Path, *, progress: Progres
         raise HostError(
             "pip could not fetch the image's Python packages.",
             means=f"It said:\n{indented(debian.last_lines(done.stdout))}",
-            todo="pip on this machine needs a working index: see that `python -m pip download requests` works.",
+            todo=files.ran_out(done.stdout, files.TEMPORARY)
+            or "pip on this machine needs a working index: see that `python -m pip download requests` works.",
         )

@@ -9,16 +9,16 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from labctl import counters, packets, sockets
-from labctl.errors import AgentRefused
+from labctl.errors import AgentRefused, NotWritten
 from labctl.pcap import SNAP, Captured, header
 from labctl.wire import ANSWERS, Program
 
 MOST_PACKETS = 20_000
 LONGEST = 900.0  # seconds
+Keep = Callable[[bytes], NotWritten | None]
 BUFFER = 8 << 20  # bytes between two looks: some thousands of packets
 
 
@@ -57,12 +57,14 @@ class Glance:
 class Witness:
     """What one host saw; it outlives the host's sandbox, which a reboot makes anew."""
 
-    def __init__(self, host: str, file: Path, limits: Limits) -> None:
+    def __init__(self, host: str, keep: Keep, limits: Limits) -> None:
+        """Watch a host; `keep` writes what is captured to the end of a file, see `Journal.append`."""
         self.host = host
-        self._file = file
+        self._keep = keep
         self._limits = limits
         self._pcap = bytearray(header())
-        self._written = 0
+        self._written = 0  # bytes that `keep` has been given
+        self._unkept: NotWritten | None = None
         self._refused = ""
         self._over = ""
         self._lost: list[int] = []  # packets, of each capture: a reboot ends one and begins another
@@ -81,6 +83,8 @@ class Witness:
             return f"the capture on {self.host} ended too early: {self._over}"
         if sum(self._lost):
             return f"the capture on {self.host} lost {sum(self._lost)} packets"
+        if self._unkept:
+            return f"the capture on {self.host} is not all on disk"  # the run's reason says why
         return ""
 
     def begin(self, agent: Program) -> None:
@@ -114,5 +118,5 @@ class Witness:
         self._pcap += base64.b64decode(captured["records"])
         self._over = self._over or captured["over"]
         self._lost[-1] = captured["dropped"]
-        with self._file.open("ab") as file:
-            self._written += file.write(self._pcap[self._written :])
+        self._unkept = self._keep(bytes(self._pcap[self._written :]))
+        self._written = len(self._pcap)

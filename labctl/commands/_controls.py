@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.errors import UsageError
+from labctl import files
 from labctl.model import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -41,13 +41,16 @@ def controlled(
 ) -> Verdict:
     """Run the controls of scenarios and print what they showed; return what that comes to.
 
-    Raises UsageError where the table is to be written and cannot be.
+    Raises NotWritten where the table is to be written and cannot be.
     """
     from labctl import controls, table
     from labctl.matrix import matrix
     from labctl.report.controls import Arms
     from labctl.run import Options
 
+    if write:
+        for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
+            files.try_out(file)
     catalogue = _catalogue(chosen)
     choice = choice or controls.Choice()
     arms = controls.arms(chosen, catalogue, Options(clients=clients, allow_images=images), choice)
@@ -58,7 +61,8 @@ def controlled(
     for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
         here = [one for one in chosen if table.file_of(one.file) == file]
         beside = [one for one in catalogue if table.file_of(one.file) == file]
-        verdicts.append(_concluded(out, file, here, beside, ended, whole=choice.whole, write=write))
+        whole = choice.whole and len(ended) == len(arms)  # a full disk ends a matrix early
+        verdicts.append(_concluded(out, file, here, beside, ended, whole=whole, write=write))
     return Verdict.overall(verdicts)
 
 
@@ -104,8 +108,9 @@ def _concluded(
     from labctl.report import controls as report
 
     names = {one.scenario.name for one in here}
-    seen = [(arm, controls.effect(arm, result)) for arm, result in ended if arm.scenario in names]
-    unknown = [arm for arm, found in seen if found is None and not arm.answers]
+    mine = [(arm, result) for arm, result in ended if arm.scenario in names]
+    seen = [(arm, controls.effect(arm, result)) for arm, result in mine if result.kept]
+    unknown = len(seen) < len(mine) or any(found is None and not arm.answers for arm, found in seen)
     recorded, now = table.read(file), controls.table(seen)
     differences = list(table.differences(recorded, now))
     wrong = [one for one in differences if one.wrong and not (write and one.column in ("fixes", "answers"))]
@@ -133,8 +138,5 @@ def _groups(beside: Sequence[Loaded], names: Collection[str]) -> dict[Outcome, l
 def _write(out: Console, file: Path, merged: Table) -> None:
     from labctl import table
 
-    try:
-        table.write(file, merged)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    table.write(file, merged)
     out.print(f"wrote {file}", soft_wrap=True)

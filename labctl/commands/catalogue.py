@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from labctl import files
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError
 
@@ -27,8 +28,5 @@ def command(*, write: bool) -> None:
     if not catalogue.within(folder):
         raise UsageError(f"there are no scenarios in {folder}.", todo="Leave --write out to see labctl's own.")
     file = folder / PAGE
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    files.write(file, text.encode())
     click.echo(f"wrote {file}")

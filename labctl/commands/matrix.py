@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl import files
 from labctl.commands import _complete
 from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
@@ -57,7 +57,8 @@ def command(
     from labctl.run import Options
     from labctl.session import ready
 
-    _demand_writable(junit)
+    if junit is not None:
+        files.demand_room(junit, "--junit")
     if with_controls and as_json:
         raise UsageError(NO_JSON)
     chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
@@ -76,24 +77,13 @@ def command(
         raise
     finally:
         results = [many.ended.get(number) for number in range(len(planned))]
-        _tell(out, chosen * repeat, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
-        if junit is not None:
-            _write(junit, chosen * repeat, results, cut_off)
+        try:
+            _tell(out, chosen * repeat, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
+        finally:
+            if junit is not None:
+                _write(junit, chosen * repeat, results, cut_off)
     code = exit_with([one for one in results if one], repeated=repeat > 1)
     return controlled_too(code, out, chosen, clients, images, jobs=jobs) if with_controls else code
-
-
-def _demand_writable(junit: Path | None) -> None:
-    """Raise UsageError where a file cannot be written, before anything has run in vain."""
-    if junit is None:
-        return
-    if not junit.name:
-        raise UsageError("--junit needs the name of a file.")
-    folder = junit.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"{junit} cannot be written: there is no folder {junit.parent}.", todo="Make it first.")
-    if junit.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"{junit} cannot be written.", todo="Give --junit a file in a folder that you may write to.")
 
 
 def _selected(loaded: Sequence[Loaded], keyword: str) -> list[Loaded]:

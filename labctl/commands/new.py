@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl import files
 from labctl.catalogue import FOLDER, SUFFIXES
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
@@ -91,15 +92,13 @@ def _file(name: str, path: Path | None) -> Path:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(text)
+        with files.named_by_user():
+            files.make_folder(file.parent)
+            files.create(file, text.encode())
     except FileExistsError as error:
         raise UsageError(
             f"{error.filename} is there already, and nothing is overwritten.", todo="Choose another name or --path."
         ) from error
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def _copy(source: str, name: str, folder: Path) -> str:

@@ -35,6 +35,7 @@ def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> 
 
     Each scenario runs twice, and is recorded where both runs pass and show the same errors, but for what always varies.
     """
+    from labctl import record
     from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
@@ -51,10 +52,12 @@ def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> 
     many = Many(out, [one.loaded.scenario.name for one in planned], TIMES, earlier(options.runs))
     with ready(chosen, images) as session, many.shown():
         results = matrix(planned, session, jobs=TIMES, fail_fast=False, watcher=many)
-    verdicts = [
-        conclude(out, one, [result for result in results[number :: len(chosen)] if result], check=check)
-        for number, one in enumerate(chosen)
-    ]
+    verdicts = []
+    for number, one in enumerate(chosen):
+        ended = [result for result in results[number :: len(chosen)] if result]
+        if len(ended) < TIMES:  # a full disk ends a matrix early
+            _say(out, f"{record.file_of(one.file)} is left as it is: {one.scenario.name} did not run {TIMES} times")
+        verdicts.append(conclude(out, one, ended, check=check) if len(ended) == TIMES else Verdict.INCONCLUSIVE)
     return Verdict.overall(verdicts).exit_code
 
 
@@ -130,10 +133,7 @@ def _written(out: Console, file: Path, seen: Record) -> Verdict:
     if recorded == seen:
         _say(out, f"{file} is as it was")
         return Verdict.PASSED
-    try:
-        record.write(file, seen)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    record.write(file, seen)
     changed = [] if recorded is None else record.differences(recorded, seen)
     clients = f"{len(seen.clients)} client{'' if len(seen.clients) == 1 else 's'}"
     _say(out, f"wrote {file}: {clients}", *changed)

@@ -8,5 +8,6 @@ containers.py   containers and networks, as a lab wants them
 spec.py         what a container is made from
 stream.py       attached standard streams
 terminal.py     a program in a container, on a person's terminal
+feed.py         answers that go on
 events.py       how containers ended
 """

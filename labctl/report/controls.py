@@ -43,7 +43,7 @@ def _warned(arm: Arm) -> Iterator[str]:
 
 
 def _told(arm: Arm, result: Result) -> tuple[str | tuple[str, str], ...]:
-    if arm.kind is Kind.QUESTIONS and arm.answers:
+    if arm.kind is Kind.QUESTIONS and arm.answers and result.kept:
         held = sum(arm.answers.values())
         return (f"{len(arm.answers)} steps, {held} show it",)
     seen = effect(arm, result)

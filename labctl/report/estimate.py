@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
+from labctl.places import readable
+
 Durations = Mapping[str, Sequence[float]]
 """How long runs have taken, in seconds, by scenario."""
 
@@ -32,7 +34,7 @@ def seconds_left(
 def earlier(runs: Path) -> dict[str, list[float]]:
     """Return how long the runs that are kept in a folder took; what cannot be read is left out."""
     known: dict[str, list[float]] = {}
-    for file in sorted(runs.glob("*/result.json")):
+    for file in sorted(file for one in readable(runs) for file in one.glob("*/result.json")):
         try:
             result = json.loads(file.read_text())
             scenario, seconds = str(result["scenario"]), float(result["seconds"])

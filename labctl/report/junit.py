@@ -6,14 +6,14 @@ passed is a plain test case, failed a failure, inconclusive an error, skipped sk
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from labctl.errors import HostError
+from labctl import files
 from labctl.model import Result, Verdict
 from labctl.report.facts import properties
 from labctl.report.terminal import as_text
@@ -41,20 +41,16 @@ def write(file: Path, cases: Sequence[Case], cut_off: str = "") -> None:
     """Write all cases to a file, which is there whole or not at all.
 
     `cut_off` is why the matrix has ended before its time, if it has: what has not run is then an error.
-    Raises HostError where the file cannot be written.
+    Raises NotWritten where the file cannot be written.
     """
     suite = TestSuite("labctl")
     for case, name in zip(cases, _names(cases), strict=True):
         suite.add_testcase(_case(case, name, cut_off))
     document = JUnitXml("labctl")
     document.add_testsuite(suite)
-    begun = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        document.write(str(begun), pretty=True)
-        begun.replace(file)
-    except OSError as error:
-        begun.unlink(missing_ok=True)
-        raise HostError(f"{file} cannot be written: {error.strerror}.") from error
+    text = io.BytesIO()
+    document.write(text, pretty=True)
+    files.write(file, text.getvalue())
 
 
 def _names(cases: Sequence[Case]) -> list[str]:

@@ -94,7 +94,7 @@ class Many:
         line = Text.assemble(self._counted(number, result), terminal.verdict_line(result, brief=wrong))
         self._console.print(line, soft_wrap=True)
         if wrong:
-            for phase in result.phases[-1:]:
+            for phase in result.phases[-1:] if result.kept else ():
                 terminal.phase(self._console, phase, indent="  ")
             terminal.further(self._console, result)
 
@@ -156,6 +156,7 @@ def summary(
         shown = (f"  {result.verdict.value:<12}", COLOURS[result.verdict])
         reason = terminal.beginning(result.reason)
         console.print(Text.assemble(shown, f"  {result.scenario}: {reason}"), soft_wrap=True)
-        console.print(Text(f"{'':16}{result.folder}", style="dim"), soft_wrap=True)
+        if result.folder:
+            console.print(Text(f"{'':16}{result.folder}", style="dim"), soft_wrap=True)
     if unrun:
         console.print(Text(f"  {'not finished' if cut_off else 'not run':<12}  {', '.join(unrun)}"), soft_wrap=True)

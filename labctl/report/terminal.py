@@ -203,7 +203,8 @@ def further(console: Console, result: Result) -> None:
         console.print(Text("  " + _further_lines(result.advice)), soft_wrap=True)
     if result.record.startswith(UNRECORDED):
         console.print(Text(f"  {plain(result.record)}"), soft_wrap=True)
-    console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
+    if result.folder:
+        console.print(Text(f"  all of it: {result.folder}/result.json", style="dim"), soft_wrap=True)
 
 
 def verdict_line(result: Result, *, brief: bool = False) -> Text:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def witness(host: str, journal: Journal, captures: Limits | None) -> Witness | N
     """Make a witness, and one that hears loopback alone where the scenario's name says so of its host."""
     if journal.folder.name.endswith(f"-blind-{host}"):
         captures = BLIND
-    return None if captures is None else Witness(host, journal.folder / f"{host}.pcap", captures)
+    return None if captures is None else Witness(host, partial(journal.append, f"{host}.pcap"), captures)
 
 
 @pytest.fixture(scope="module")

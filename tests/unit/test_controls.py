@@ -116,6 +116,12 @@ def test_without_a_fault_all_is_well_or_the_instrument_is_broken() -> None:
     assert ends(HEALTHY, kind=Kind.NO_FAULT) is None
 
 
+def test_an_arm_whose_evidence_is_not_on_disk_shows_nothing() -> None:
+    seen = result(Verdict.INCONCLUSIVE, "server-down", HEALTHY, phase(Phase.FAULTED, OK))
+    arm = Arm(scenarios()["server-down"], Kind.NO_FAULT, DOWN)
+    assert (effect(arm, seen), effect(arm, replace(seen, kept=False))) == (Effect.MENDED, None)
+
+
 def test_a_change_that_does_not_fit_the_stack_is_a_mistake() -> None:
     with pytest.raises(Mistakes, match="there is no host called 'router'"):
         scenarios()["server-down"].changed(fix=[{"stop": "router"}])

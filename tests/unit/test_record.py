@@ -15,7 +15,7 @@ from recorded import CHAIN, CURL, TOLD, ran, seen
 
 from labctl import generated, record, scenario
 from labctl.commands.schema import command as schema
-from labctl.errors import LabctlError, Mistakes
+from labctl.errors import LabctlError, Mistakes, NotWritten
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
 from labctl.places import installed
 from labctl.record import Record, Recorded
@@ -104,7 +104,7 @@ def test_a_write_that_fails_leaves_the_old_record_alone(tmp_path: Path) -> None:
     with pytest.raises(LabctlError, match="more than are read again"):
         record.write(file, seen(replace(CURL, says="x" * generated.MOST_BYTES)))
     file.with_name("folder.json").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(NotWritten, match="directory"):
         record.write(file.with_name("folder.json"), seen(CURL))
     assert record.read(file) == seen(CURL)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.json", "server-down.json"]
