@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup scenario matrix controls bench test endurance check fix lock clean distclean venv engine image
+.PHONY: help setup scenario matrix controls bench test endurance pythons check fix lock clean distclean venv engine image
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*##\( *\)/  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -35,6 +35,9 @@ test: engine image  ## all tests, those on the engine too
 endurance: engine image  ## an hour: kills at 100 moments, 1,000 runs, engines that die, hostile input at length
 	@LABCTL_ENDURANCE=1 LABCTL_TEST_ENGINE=required $(VENV)/bin/pytest tests/endurance tests/unit/test_fuzz_parsers.py $(ARGS)
 
+pythons: engine image  ## the unit tests and one scenario on Python 3.12 and 3.13, where they are
+	@JOBS=$(JOBS) .ci/pythons
+
 check: venv  ## what needs no engine: style, types, unit tests
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
@@ -55,7 +58,7 @@ clean:  ## remove what killed runs left, and caches
 
 distclean: clean  ## also stop labctl's own engine, and remove the Python environment
 	@if test -x $(LABCTL); then $(LABCTL) engine stop; fi
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(VENV)-3.*
 
 venv:
 	@PYTHON='$(PYTHON)' .ci/venv $(VENV)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from variants import UNRAISABLE
+
 from labctl import processes
 from labctl.watchdog import PROGRAM as WATCHDOG
 
@@ -43,6 +45,12 @@ class Running:
         assert self.watchdog is not None
         now = processes.look(self.watchdog.pid)
         return now is None or now.argv != self.watchdog.argv
+
+    def ended(self, seconds: float) -> tuple[str, str]:
+        """Wait for its end, and return what it printed on both streams."""
+        out, said = self.process.communicate(timeout=seconds)
+        assert UNRAISABLE not in said, said
+        return out, said
 
     def end(self) -> None:
         """Kill it, if it still runs."""

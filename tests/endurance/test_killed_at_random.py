@@ -105,7 +105,7 @@ def test_nothing_is_left_of_it_and_nothing_else_is_touched(
         _sleep_unless_over(struck, moment)
         struck.process.send_signal(how)
         began = Moment.now()
-        said = struck.process.communicate(timeout=30)[1]
+        said = struck.ended(30)[1]
         poll(lambda: not left(session.connection, struck.label), BUSY_WITHIN, "everything to be removed")
         took, lacked = began.since()
         assert took - lacked < GONE_WITHIN, (
@@ -123,7 +123,7 @@ def test_nothing_is_left_of_it_and_nothing_else_is_touched(
 
 def test_the_next_run_passes(folder: Path) -> None:
     after = Running(folder, "matrix", *NAMES, "-j", "2", "--client", "socket")
-    out, said = after.process.communicate(timeout=120)
+    out, said = after.ended(120)
     assert after.process.returncode == 0, out + said
 
 

@@ -32,7 +32,7 @@ def test_each_passes_and_leaves_nothing(number: int, connection: Connection, tmp
         killed, *others = started
         poll(lambda: bool(left(connection, killed.label)), 60, "labctl to make something")
         killed.process.kill()
-        results = [json.loads(one.process.communicate(timeout=ENDS)[0]) for one in others]
+        results = [json.loads(one.ended(ENDS)[0]) for one in others]
         for one in started:
             poll(one.over, 20, "every watchdog to end")
     finally:

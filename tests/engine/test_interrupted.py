@@ -81,7 +81,7 @@ def demand_stopped(running: Running, number: signal.Signals, session: Session, f
     """Send a signal, and see that it ends the whole command in good order."""
     began = time.monotonic()
     running.process.send_signal(number)
-    out, said = running.process.communicate(timeout=60)
+    out, said = running.ended(60)
     took = time.monotonic() - began
     assert (running.process.returncode, out) == (130, "")
     assert said == f"labctl: stopped by {number.name}; everything was removed.\n"

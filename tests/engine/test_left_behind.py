@@ -83,7 +83,7 @@ def test_an_interrupted_run_removes_everything_itself(
     stopped = run("loopback-bind", "server-down")
     began = time.monotonic()
     stopped.process.send_signal(number)
-    _, said = stopped.process.communicate(timeout=20)
+    _, said = stopped.ended(20)
     assert not look(session.containers, stopped.label)
     assert time.monotonic() - began < GONE_WITHIN
     assert stopped.process.returncode == 130, said
@@ -116,7 +116,7 @@ def test_cleaning_touches_nothing_of_anybody_else(
     killed.process.kill()
     cleaned = subprocess.run([sys.executable, "-m", "labctl", "clean"], capture_output=True, text=True, check=False)
     assert cleaned.returncode == 0, cleaned.stderr
-    out, err = living.process.communicate(timeout=60)
+    out, err = living.ended(60)
     assert living.process.returncode == 0, out + err
     poll(killed.over, GONE_WITHIN, "the watchdog to end")
     api = session.connection.api

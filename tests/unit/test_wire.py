@@ -26,7 +26,7 @@ class Attached(Stream):
     """A stream over one end of a socket pair."""
 
     def __init__(self, end: socket.socket) -> None:
-        self._socket = self._keep = end
+        self._socket = self._attached = end
         self._lock = threading.Lock()
 
 
