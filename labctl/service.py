@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
@@ -190,6 +190,16 @@ class Service(Written):
         default_factory=dict
     )
     beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
+
+    @property
+    def uses(self) -> dict[str, Collection[str]]:
+        """What it names of its stack, by the key that names it."""
+        return {
+            "networks": self.networks,
+            "depends_on": self.depends_on,
+            "configs": dict.fromkeys(self.configs.values()),
+            "volumes": dict.fromkeys(self.volumes.values()),
+        }
 
     @property
     def network(self) -> str:

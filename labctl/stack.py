@@ -196,14 +196,8 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
         "volumes": set(stack.volumes),
     }
     for name, service in stack.services.items():
-        used_there: Mapping[str, Collection[str]] = {
-            "networks": service.networks,
-            "depends_on": service.depends_on,
-            "configs": {*service.configs.values()},
-            "volumes": {*service.volumes.values()},
-        }
         for key, names in known.items():
-            for used in used_there[key]:
+            for used in service.uses[key]:
                 if used not in names:
                     wrong = f"there is no {KINDS[key]} called {used!r} in this stack."
                     yield document.mistake(("services", name, key), wrong)
