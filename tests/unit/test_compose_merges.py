@@ -29,10 +29,9 @@ MORE_IS_TAKEN: Mapping[str, Callable[[Row], bool]] = {
     "a null below is nothing": lambda row: None in row.below.values(),
     "a null above nothing is nothing": lambda row: not row.below and None in row.above.values(),
     "a null above services is nothing": lambda row: row.path == "services" and None in row.above.values(),
-    "a name that is there twice is one name": lambda row: "items[0,1] must be unique" in (row.refused or ""),
+    "what is there twice is one thing": lambda row: "items at 0 and 1 are equal" in (row.refused or ""),
     "an entry without a value is an empty one": lambda row: "depends_on.db must be a mapping" in (row.refused or ""),
-    "a limit that is replaced may have been half a limit": lambda row: "ulimits.nofile soft" in (row.refused or ""),
-    "two files without extra hosts are one": lambda row: not any((*row.below.values(), *row.above.values())),
+    "a limit that is replaced may have been half a limit": lambda row: "a.json: services.web.ulimits.nofile" in (row.refused or ""),
 }  # fmt: skip
 
 
