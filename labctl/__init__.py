@@ -33,7 +33,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     placeholders  what a scenario leaves open until its lab stands
     settings     how a client tries
     actions      what can be done to a lab
-    compose      a Compose document before it is read: refused, escaped, merged
+    compose      a Compose document before it is read: refused, escaped
+    merge        one Compose document merged over another
     service      one service of a stack
     stack        Compose files, read into hosts and networks
     abilities    what some kernels can and others cannot

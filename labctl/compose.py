@@ -1,8 +1,4 @@
-"""A Compose document before it is read into a stack: what is refused, what is escaped, how a later one is merged.
-
-Merging follows Compose: mappings by key, lists by appending, but command, entrypoint and a health check's test are
-replaced.
-"""
+"""A Compose document before it is read into a stack: what is refused, and what is escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +10,6 @@ from labctl.documents import Document, Path
 from labctl.errors import Mistake, Mistakes
 
 INTERPOLATION = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{|[A-Za-z_])")
-REPLACED = {"command", "entrypoint", "test"}
 NAMESPACES = "No namespace is shared with the machine: every service has its own."
 RIGHTS = "A service holds the rights that Docker gives by itself, or fewer; only labctl's own actions change a network."
 RESOURCES = "What a host may use is set by `mem_limit` and `ulimits`."
@@ -96,23 +91,3 @@ def _in(document: Document, entry: Mapping[str, Any], path: Path, keys: Mapping[
     for key in entry:
         if key in keys:
             yield document.mistake((*path, key), f"{key!r} is refused in a stack.", keys[key], at_key=True)
-
-
-def as_mapping(value: Any) -> Any:
-    """Read Compose's list form, `- KEY=value`, as a mapping."""
-    if isinstance(value, list) and all(isinstance(item, str) and "=" in item for item in value):
-        return dict(item.split("=", 1) for item in value)
-    return value
-
-
-def merge(below: Any, above: Any, key: str = "") -> Any:
-    """Merge two Compose documents; `above` is the later file."""
-    below, above = (
-        as_mapping(below) if key == "environment" else below,
-        as_mapping(above) if key == "environment" else above,
-    )
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {name: merge(below.get(name), above.get(name, below.get(name)), name) for name in {**below, **above}}
-    if isinstance(below, list) and isinstance(above, list) and key not in REPLACED:
-        return [*below, *(item for item in above if item not in below)]
-    return above

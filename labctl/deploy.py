@@ -165,7 +165,7 @@ def _place(
         },
         routes={addresses[to]: addresses[by] for to, by in service.beyond.routes.items()},
         labels=labels,
-        files={path: stack.configs[name].content for name, path in service.configs.items()},
+        files={path: stack.configs[name].content for path, name in service.configs.items()},
         volumes=volumes,
         clients=clients,
         warm=warm,

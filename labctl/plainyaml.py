@@ -36,6 +36,8 @@ UNSEEN = re.compile(
 )
 """Control characters, halves of surrogate pairs, and what turns the direction of writing or ends lines (UAX 9)."""
 LINK = "this is a link that leads out of its folder, and out of the one that labctl is called in."
+TAGS_OF_COMPOSE = {"!reset", "!override"}
+OF_COMPOSE = "An override adds to a stack or replaces a value. To leave something out, write another stack."
 ESCAPED = "Leave it out, or write it as the program that reads it escapes it."
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
@@ -82,7 +84,8 @@ class Reader:
         if isinstance(node, ScalarNode) and node.tag in PLAIN:
             return self._scalar(node, place)
         tag = quoted(node.tag).strip("'")
-        raise Mistakes([Mistake(*place, f"the tag {tag} has no meaning here.", "Plain values only.")])
+        meant = OF_COMPOSE if node.tag in TAGS_OF_COMPOSE else "Plain values only."
+        raise Mistakes([Mistake(*place, f"the tag {tag} has no meaning here.", meant)])
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
         self._demand_readable(node, place)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from labctl import compose
+from labctl import merge
 from labctl.fields import Command, Environment, Name, Sysctls, Written, address, one_of
 from labctl.places import OWN_IMAGE, images, with_agent
 from labctl.ports import Ports
@@ -54,13 +54,6 @@ def _limit(value: Any) -> Any:
     return {"soft": value, "hard": value} if isinstance(value, int) else value
 
 
-def _extra_hosts(value: Any) -> Any:
-    """Read Compose's list form, `- name:address` or `- name=address`, as a mapping."""
-    if isinstance(value, list) and all(isinstance(one, str) and re.search("[:=]", one) for one in value):
-        return dict(re.split("[:=]", one, maxsplit=1) for one in value)
-    return value
-
-
 def _host_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", name):
         raise ValueError("is no host's name")
@@ -87,43 +80,60 @@ def _inside(path: str) -> str:
         raise ValueError("is no path inside a container, such as /var/lib/app: it has no `..`, no colon and no options")
     if next(filter(None, parts)) in OF_THE_KERNEL:
         raise ValueError("is the kernel's own, and no place for files")
-    return path
+    return "/" + "/".join(filter(None, parts))
 
 
-def _configs(value: Any) -> Any:
-    """Read `- name` and `- {source, target}` as the path inside, by name."""
-    if not isinstance(value, list):
-        return value
-    entries = [{"source": one} if isinstance(one, str) else one for one in value]
-    if not all(isinstance(one, dict) and isinstance(one.get("source"), str) for one in entries) or any(
-        set(one) - {"source", "target"} for one in entries
+def _networks(value: Any) -> Any:
+    """Read the networks by name; who lists none is on the default one, as in Compose."""
+    return {DEFAULT: {}} if value in ([], {}) else by_name(value)
+
+
+def _configs(value: Any) -> dict[str, str]:
+    """Read `- name` and `- {source, target}` as the name of what is there, by the path inside."""
+    entries: list[Any] = [None]
+    if isinstance(value, list):
+        entries = [{"source": one} if isinstance(one, str) else one for one in value]
+    if not all(isinstance(one, dict) and set(one) in ({"source"}, {"source", "target"}) for one in entries) or not all(
+        isinstance(text, str) for one in entries for text in one.values()
     ):
         raise ValueError("is a list of names, or of `source` and `target`")
-    return {one["source"]: one.get("target", f"/{one['source']}") for one in entries}
+    return {one.get("target", f"/{one['source']}"): one["source"] for one in entries}
 
 
 def _volumes(value: Any) -> Any:
-    """Read `- name:/path` as the path inside, by name; a path of the machine is refused."""
+    """Read `- name:/path` and `- {type: volume, source, target}` as the name, by the path inside."""
     if not isinstance(value, list):
-        return value
-    for one in value:
+        raise ValueError("is a list of volumes, as in data:/var/lib/data")  # noqa: TRY004 - pydantic's own kind
+    entries = [_short(one) for one in value]
+    for one in entries:
         if not isinstance(one, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*:/[^:]*", one):
             raise ValueError(f"only named volumes may be mounted, as in data:/var/lib/data; {one!r} is none")
-    return dict(one.split(":", 1) for one in value)
+    return {path: name for name, path in (one.split(":", 1) for one in entries)}
+
+
+def _short(volume: Any) -> Any:
+    """Write a named volume without options in Compose's short form."""
+    if isinstance(volume, dict) and volume.keys() == {"type", "source", "target"} and volume["type"] == "volume":
+        return f"{volume['source']}:{volume['target']}"
+    return volume
 
 
 def _variables(value: Any) -> Any:
     """Read Compose's list form; `- KEY` alone would be filled from the environment, and is refused."""
-    mapping = compose.as_mapping(value)
-    if isinstance(mapping, list):
-        raise ValueError(  # noqa: TRY004 - pydantic's own kind
-            "is a mapping of names to values, or a list of KEY=value: a lab takes no value from outside"
-        )
+    mapping = merge.as_mapping(value)
+    if not isinstance(mapping, dict) or None in mapping.values():
+        raise ValueError("is a mapping of names to values, or a list of KEY=value: a lab takes no value from outside")
     return mapping
+
+
+def _once(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Take each item once, as Compose does."""
+    return tuple(dict.fromkeys(items))
 
 
 Variables = Annotated[Environment, BeforeValidator(_variables)]
 Address = Annotated[str, AfterValidator(address)]
+Addresses = Annotated[tuple[Address, ...], Field(min_length=1), Few, AfterValidator(_once)]
 Inside = Annotated[str, AfterValidator(_inside)]  # an absolute path in a container
 HostName = Annotated[str, AfterValidator(_host_name)]
 Size = Annotated[int, BeforeValidator(_bytes)]
@@ -145,7 +155,7 @@ class Ulimit(Written):
 class Attachment(Written):
     """A service's place on a network."""
 
-    aliases: tuple[Name, ...] = ()
+    aliases: Annotated[tuple[Name, ...], AfterValidator(_once)] = ()
 
 
 class Beyond(Written):
@@ -163,21 +173,33 @@ class Service(Written):
     entrypoint: Command | None = None
     environment: Variables = Field(default_factory=dict)
     user: Annotated[str, AfterValidator(_user)] | None = None
-    networks: Annotated[dict[Name, Attachment], BeforeValidator(by_name)] = Field(
+    networks: Annotated[dict[Name, Attachment], BeforeValidator(_networks)] = Field(
         default_factory=lambda: {DEFAULT: Attachment()}
     )
     network_mode: Annotated[str, AfterValidator(_mode)] | None = None
-    ports: Annotated[Ports, Few] = ()
+    ports: Annotated[Ports, Few, AfterValidator(_once)] = ()
     depends_on: Annotated[dict[Name, Dependency], BeforeValidator(by_name)] = Field(default_factory=dict)
     healthcheck: HealthCheck | None = None
-    configs: Annotated[dict[Name, Inside], Few, BeforeValidator(_configs)] = Field(default_factory=dict)
-    volumes: Annotated[dict[Name, Inside], Few, BeforeValidator(_volumes)] = Field(default_factory=dict)
-    tmpfs: Annotated[tuple[Inside, ...], Few, BeforeValidator(lambda one: [one] if isinstance(one, str) else one)] = ()
-    sysctls: Annotated[Sysctls, BeforeValidator(compose.as_mapping)] = Field(default_factory=dict)
+    configs: Annotated[dict[Inside, Name], Few, BeforeValidator(_configs)] = Field(default_factory=dict)
+    volumes: Annotated[dict[Inside, Name], Few, BeforeValidator(_volumes)] = Field(default_factory=dict)
+    tmpfs: Annotated[tuple[Inside, ...], Few, BeforeValidator(merge.as_list), AfterValidator(_once)] = ()
+    sysctls: Annotated[Sysctls, BeforeValidator(merge.as_mapping)] = Field(default_factory=dict)
     ulimits: dict[Literal["nofile", "nproc"], Annotated[Ulimit, BeforeValidator(_limit)]] = Field(default_factory=dict)
     mem_limit: Size | None = None
-    extra_hosts: Annotated[dict[HostName, Address], Few, BeforeValidator(_extra_hosts)] = Field(default_factory=dict)
+    extra_hosts: Annotated[dict[HostName, Addresses], Few, BeforeValidator(merge.as_hosts)] = Field(
+        default_factory=dict
+    )
     beyond: Beyond = Field(default_factory=Beyond, alias="x-labctl")
+
+    @property
+    def uses(self) -> dict[str, Collection[str]]:
+        """What it names of its stack, by the key that names it."""
+        return {
+            "networks": self.networks,
+            "depends_on": self.depends_on,
+            "configs": dict.fromkeys(self.configs.values()),
+            "volumes": dict.fromkeys(self.volumes.values()),
+        }
 
     @property
     def network(self) -> str:

@@ -139,7 +139,7 @@ def service(
         ulimits={name: (limit.soft, limit.hard) for name, limit in settings.ulimits.items()},
         memory=settings.mem_limit,
         tmpfs=settings.tmpfs,
-        volumes={place.volumes[volume]: path for volume, path in settings.volumes.items()},
+        volumes={path: place.volumes[volume] for path, volume in settings.volumes.items()},
         healthcheck=_health(settings),
         writes=settings.runs_clients,
     )

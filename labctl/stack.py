@@ -17,6 +17,7 @@ from labctl.catalogue import is_stack
 from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
 from labctl.fields import Name, Written, argv
+from labctl.merge import merge
 from labctl.places import OWN_IMAGE, images, installed, leads_out
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
@@ -156,7 +157,7 @@ def parse(document: Document, override: Any, scenario: Document) -> Stack:
     stack_services = written if isinstance(written, dict) else {}
     if override is not None:
         compose.check(scenario, override, ("override",))
-        document = document.overlaid(scenario, ("override",), compose.merge(document.value, override))
+        document = document.overlaid(scenario, ("override",), merge(document.value, override))
     _demand_room(document)
     merged = dataclasses.replace(document, value=compose.unescaped(document.value))
     problems = list(_strangers(document, stack_services, override))
@@ -196,7 +197,7 @@ def _references(stack: Stack, document: Document) -> Iterator[Mistake]:
     }
     for name, service in stack.services.items():
         for key, names in known.items():
-            for used in getattr(service, key):
+            for used in service.uses[key]:
                 if used not in names:
                     wrong = f"there is no {KINDS[key]} called {used!r} in this stack."
                     yield document.mistake(("services", name, key), wrong)

@@ -36,9 +36,9 @@ class ContainerSpec:
     ports: Mapping[int, Sequence[tuple[str, int]]] = field(default_factory=dict)  # to the machine's addresses and ports
     ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     memory: int | None = None
-    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    extra_hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tmpfs: Sequence[str] = ()
-    volumes: Mapping[str, str] = field(default_factory=dict)  # volume name to path inside
+    volumes: Mapping[str, str] = field(default_factory=dict)  # path inside to volume name
     healthcheck: Mapping[str, Any] | None = None  # as the Engine API has it, times in nanoseconds
     writes: bool = False  # whether its standard input stays ours
 
@@ -58,9 +58,9 @@ def config(api: Any, spec: ContainerSpec, *, is_28: bool) -> dict[str, Any]:
         sysctls=sysctls or None,
         ulimits=[{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in spec.ulimits.items()] or None,
         port_bindings={port: list(there) for port, there in spec.ports.items()} or None,
-        extra_hosts=dict(spec.extra_hosts) or None,
+        extra_hosts=[f"{name}:{one}" for name, there in spec.extra_hosts.items() for one in there] or None,
         tmpfs=list(spec.tmpfs) or None,
-        binds=[f"{volume}:{path}" for volume, path in spec.volumes.items()] or None,
+        binds=[f"{volume}:{path}" for path, volume in spec.volumes.items()] or None,
         dns=["127.0.0.1"] if spec.network else None,
         log_config={"Type": "none"},  # what it prints comes by the attached stream; a file of it may fill a disk
     )

@@ -213,7 +213,7 @@ class _Run:
         return container
 
     def _files(self, settings: Service) -> dict[str, str]:
-        return {path: self._floor.stack.configs[name].content for name, path in settings.configs.items()}
+        return {path: self._floor.stack.configs[name].content for path, name in settings.configs.items()}
 
     def _attach(self, container: str, *, writes: bool) -> None:
         stream = Stream(self._ground.connection, container, writes=writes)

@@ -65,6 +65,14 @@ def test_a_file_without_mistakes_is_read(tmp_path: Path) -> None:
         ("inner: {}\n", "example.yaml:1:1: the key 'name' is missing."),
         ("name: a\nname: b\n", "example.yaml:2:1: the key 'name' stands here a second time."),
         ("name: !!python/name:os.system a\n", "example.yaml:1:7: the tag tag:yaml.org,2002:python/name:os.system"),
+        *(
+            (
+                f"override: {tag} {value}\n",
+                f"example.yaml:1:11: the tag {tag} has no meaning here. An override adds to a stack or replaces a value. To leave something out, write another stack.",
+            )
+            for tag in ("!reset", "!override")
+            for value in ("[]", "{a: b}", "null", "x")
+        ),
         ("name: !secret a\n", "example.yaml:1:7: the tag !secret has no meaning here. Plain values only."),
         ("name: !!set {a}\n", "example.yaml:1:7: "),
         ("name: 2026-01-01\n", "example.yaml:1:7: "),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from labctl import documents, stack
-from labctl.compose import REFUSED, merge
+from labctl.compose import REFUSED
 from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName
+from labctl.merge import merge
 from labctl.places import installed
 from labctl.stack import Stack
 
@@ -96,7 +97,7 @@ def test_an_override_opens_nothing_either(tmp_path: Path, key: str) -> None:
         ("image: x\n    mem_limit: 1k", "is outside of 8m to 4g"),
         ("image: x\n    depends_on: [nobody]", "stack.yaml:4:17: there is no service called 'nobody' in this stack."),
         ("image: x\n    networks: [elsewhere]", "stack.yaml:4:15: there is no network called 'elsewhere'"),
-        ("image: x\n    networks: []", "a host is on one network at a time."),
+        ("image: x\n    networks: [default, default2]", "a host is on one network at a time."),
         ("image: x\n    volumes: ['/:/host']", "only named volumes may be mounted"),
     ],
 )
@@ -181,7 +182,7 @@ def test_forms_that_compose_takes_are_taken(tmp_path: Path) -> None:
         tmp_path, "services: {web: {image: x, tmpfs: /run, extra_hosts: ['a:198.19.0.9', 'b=198.19.0.8']}}\n"
     ).services["web"]
     assert web.tmpfs == ("/run",)
-    assert web.extra_hosts == {"a": "198.19.0.9", "b": "198.19.0.8"}
+    assert web.extra_hosts == {"a": ("198.19.0.9",), "b": ("198.19.0.8",)}
 
 
 def test_an_override_is_merged_by_the_rules_of_compose(tmp_path: Path) -> None:
@@ -192,6 +193,33 @@ def test_an_override_is_merged_by_the_rules_of_compose(tmp_path: Path) -> None:
     assert web.tmpfs == ("/run", "/tmp")  # noqa: S108
     assert web.mem_limit == 128 << 20
     assert web.user == "1000"
+
+
+def test_what_the_short_form_of_compose_hides_is_kept(tmp_path: Path) -> None:
+    """Neither a second place of a volume nor a second address of a name is lost, in one file or in two."""
+    text = "services:\n  web: {image: x, volumes: ['d:/a', 'd:/b'], configs: [c, {source: c, target: /d}], extra_hosts: ['a:192.0.2.1', 'a:192.0.2.2']}\nvolumes: {d: }\nconfigs: {c: {content: x}}\n"
+    web = parsed(tmp_path, text, {"services": {"web": {"volumes": ["d:/b/", "d:/e"]}}}).services["web"]
+    assert web.volumes == {"/a": "d", "/b": "d", "/e": "d"}
+    assert web.configs == {"/c": "c", "/d": "c"}
+    assert web.extra_hosts == {"a": ("192.0.2.1", "192.0.2.2")}
+
+
+@pytest.mark.parametrize("line", ["volumes: {d: /a}", "configs: {c: /a}", "configs: [{source: c, target: [a]}]", "configs: 5", "volumes: [{type: volume, source: d, target: /a, read_only: true}]", "environment: [A]", "environment: {A: }"])  # fmt: skip
+def test_what_compose_would_read_otherwise_or_not_at_all_is_refused(tmp_path: Path, line: str) -> None:
+    assert mistakes(tmp_path, f"services:\n  web:\n    image: x\n    {line}\n")[0].startswith("stack.yaml:4:")
+
+
+def test_a_service_or_a_config_named_as_a_key_is_merged_as_any_other(tmp_path: Path) -> None:
+    text = "services:\n  command: {image: x, user: '1'}\nconfigs: {test: {content: a}}\n"
+    read = parsed(
+        tmp_path, text, {"services": {"command": {"mem_limit": "64m"}}, "configs": {"environment": {"content": "b"}}}
+    )
+    assert (read.services["command"].image, read.services["command"].user, read.services["command"].mem_limit) == (
+        "x",
+        "1",
+        64 << 20,
+    )
+    assert read.configs.keys() == {"test", "environment"}
 
 
 def test_an_unknown_stack_is_answered_with_the_nearest(tmp_path: Path) -> None:
@@ -224,7 +252,7 @@ COMPOSED = st.fixed_dictionaries({}, optional={"services": SERVICES})
 
 
 def normal(document: Any) -> Any:
-    """Write every environment as a mapping, as a stack does when it is read."""
+    """Write every environment as a mapping, and a folder once, as a stack does when it is read."""
     services = document.get("services", {}).items()
     mappings = {
         name: dict(item.split("=") for item in service["environment"])
@@ -233,7 +261,11 @@ def normal(document: Any) -> Any:
     }
     return {
         "services": {
-            name: {**service, **({"environment": mappings[name]} if name in mappings else {})}
+            name: {
+                **service,
+                **({"environment": mappings[name]} if name in mappings else {}),
+                **({"tmpfs": [*dict.fromkeys(service["tmpfs"])]} if "tmpfs" in service else {}),
+            }
             for name, service in services
         }
     }
