@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SerializerFunctionWrapHandler, field_serializer
 
 from labctl.actions import Action, Configure, Step
 from labctl.actions.verbs import plainly
@@ -38,6 +38,12 @@ class Client(Action, key="client"):
     """
 
     client: Annotated[ClientSettings, BeforeValidator(_unset), AfterValidator(_changed)]
+
+    @field_serializer("client", mode="wrap")
+    def _only_changes(self, client: ClientSettings, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write down what is changed, and nothing that stays."""
+        written: dict[str, Any] = dump(client)
+        return {name: value for name, value in written.items() if name in client.model_fields_set}
 
     @property
     def subject(self) -> str:

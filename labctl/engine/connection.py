@@ -179,7 +179,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> Connection:
 
 def knock(candidate: Candidate) -> Connection | str:
     """Return the engine at an address, or the words that say why there is none."""
-    if candidate.socket is not None and (why := _closed(candidate.socket)):
+    if candidate.socket is not None and (why := closed(candidate.socket)):
         return why
     import docker
     from docker.errors import DockerException
@@ -231,7 +231,7 @@ def without_password(text: str) -> str:
     return PASSWORD.sub(r"\1***@", text)
 
 
-def _closed(path: Path) -> str:
+def closed(path: Path) -> str:
     """Return why nobody listens at a Unix socket, or nothing where somebody does, without loading the SDK."""
     with socket.socket(socket.AF_UNIX) as knocking:
         knocking.settimeout(PATIENCE)

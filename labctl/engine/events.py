@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from labctl.engine.connection import Connection
+from labctl.engine.connection import Connection, closed
 from labctl.engine.feed import Feed
 from labctl.engine.translate import translated
 from labctl.errors import EngineError, EngineUnavailable, NotThere
@@ -81,6 +81,7 @@ class Events:
         deadline = time.monotonic() + AGAIN_WITHIN
         while not self._closed:
             try:
+                self._demand_socket()
                 self._feed = self._opened()
                 self._catch_up()
             except EngineError as error:
@@ -91,6 +92,12 @@ class Events:
             else:
                 self._know_again()
                 return
+
+    def _demand_socket(self) -> None:
+        """See that somebody listens at the engine's socket: where nobody does, the SDK leaves one of its own open."""
+        path = self._connection.candidate.socket
+        if path is not None and (why := closed(path)):
+            raise EngineUnavailable(f"could not connect to {path}: {why}.")
 
     def _know_again(self) -> None:
         with self._changed:

@@ -49,7 +49,7 @@ def held(session: Session) -> Iterator[tuple[str, str, str]]:
         labels={FOREIGN: identity},
         network=network,
         address=str(list(subnet.hosts())[3]),
-        volumes={volume: "/data"},
+        volumes={"/data": volume},
     )
     foreign = containers.create(spec)
     containers.start(foreign)

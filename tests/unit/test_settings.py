@@ -38,3 +38,9 @@ def test_only_what_was_written_is_a_change_and_a_try_may_take_all_its_retries() 
     settings = ClientSettings.model_validate(WRITTEN)
     assert settings.changes.keys() == WRITTEN.keys()
     assert settings.patience == pytest.approx(2 * 3 + 2)
+
+
+def test_a_change_is_written_down_as_what_it_changes() -> None:
+    """Not with what stays: a run's scenario.json is what was written."""
+    written = {"client": {"target": "http://server:80/", "retry": {"every": "100ms", "for": "2s"}}}
+    assert Change.model_validate(written).model_dump(mode="json", by_alias=True, exclude_none=True) == written
