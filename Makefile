@@ -54,7 +54,7 @@ lock: venv  ## choose the newest versions of all Python packages, here and in th
 clean:  ## remove what killed runs left, and caches
 	@if test -x $(LABCTL) && $(LABCTL) engine status > /dev/null 2>&1; then $(LABCTL) clean; fi
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
-	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . -path './$(VENV)*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## also stop labctl's own engine, and remove the Python environment
 	@if test -x $(LABCTL); then $(LABCTL) engine stop; fi

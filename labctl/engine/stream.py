@@ -36,11 +36,9 @@ def release(attached: Any) -> None:
     is closed by its response can be used again by the SDK's pool, which opens it anew.
     """
     plain, response = plain_socket(attached), getattr(attached, "_response", None)
-    with contextlib.suppress(OSError, ValueError):
-        if response is not None:
-            response.raw.close()
-            response.close()
-        plain.close()
+    for one in (plain,) if response is None else (response.raw, response, plain):
+        with contextlib.suppress(OSError, ValueError):
+            one.close()
 
 
 def frames(line: Any) -> Iterator[tuple[int, bytes]]:

@@ -73,7 +73,7 @@ def test_the_examples_show_every_action() -> None:
 @pytest.mark.parametrize("key", KINDS)
 def test_every_action_explains_itself(key: str) -> None:
     own = KINDS[key].__dict__.get("__doc__") or ""
-    assert own.endswith((".", "/n", "    ")), "a docstring is a sentence"
+    assert own.strip().endswith("."), "a docstring is a sentence"
     assert len(own.split()) >= 5
 
 
