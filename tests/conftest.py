@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from labs import Deploy
+from unraised import complaints_seen, garbage_collected, garbage_collected_at_last
 
 from labctl import scenario
 from labctl.deploy import deployed
@@ -22,6 +23,8 @@ from labctl.places import images, installed
 from labctl.run import Options
 from labctl.session import Session
 from labctl.session import session as begin_session
+
+__all__ = ["complaints_seen", "garbage_collected", "garbage_collected_at_last"]  # fixtures that every test has
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_THE_MACHINE = [path for path in map(Path, ("/etc/resolv.conf", "/etc/hosts")) if path.exists()]

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from unraised import demand_none
 
 from labctl import processes
 from labctl.places import installed
@@ -86,6 +87,7 @@ class Terminal:
         if not select.select([self._master], [], [], 0.1)[0]:
             return False
         self.shown = STEERING.sub("", self.shown + os.read(self._master, 1 << 16).decode(errors="replace"))
+        demand_none(self.shown)
         return True
 
     def find_session(self) -> bool:
