@@ -10,6 +10,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     lock         one at a time
     waiting      polling with a deadline
     threads      work in threads that nobody waits for at the end
+    interrupt    SIGINT and SIGTERM
     processes    this machine's processes
     progress     lines for a person who waits
     agent        PID 1 of a sandbox, run inside it
@@ -20,6 +21,8 @@ also run inside the hosts, so they lean on the standard library (and each client
     packets      captures of all hosts, put together into connections
     counters     the kernel's own counters
     sockets      the kernel's own list of sockets
+    bounds       how much of a file that people write is read
+    stack_file   which files are stacks, and where a scenario's lies
     catalogue    the scenarios there are, by name
     fields       the kinds of values that people write
     ports        ports of a service that are published on the machine
@@ -45,6 +48,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     scenario_model  a scenario as people write it
     scenario     scenario files, read into frozen values
     allowed      which images a stack may use
+    questions    what a diagnosis step asks, in words
     judge        what was seen against what is expected
     table        what the controls of scenarios have shown, on file
     atlas        what is known of the scenarios without running any
@@ -58,7 +62,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     private      where our own engine keeps its things
     dockerd      an engine of our own
     sweep        removing what carries a label
-    interrupt    SIGINT and SIGTERM
     watchdog     removes what a killed labctl left
     doctor       what this machine can and cannot do
     journal      what happened, in order, on disk as it happens

@@ -10,7 +10,7 @@ from pathlib import Path
 from labctl import table
 from labctl.catalogue import Wrong, fail
 from labctl.errors import Mistakes
-from labctl.judge import question
+from labctl.questions import question
 from labctl.record import Recorded
 from labctl.scenario import Loaded
 from labctl.scenario_model import DiagnosisStep, Scenario

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from labctl.bounds import SUFFIXES
 from labctl.errors import UnknownName, UsageError
 from labctl.places import installed
+from labctl.stack_file import is_stack
 
 FOLDER = Path("scenarios")  # below the folder that labctl is called in
-MOST_BYTES = 256 << 10
-SUFFIXES = (".yaml", ".yml")
 Wrong = Callable[[UsageError], None]
-SERVICES = re.compile(r"""^["']?services["']?\s*:""", re.MULTILINE)
-
-
-def beginning(file: Path) -> str:
-    """Return as much of a file as labctl would read, and nothing of what is none: a pipe would be waited for."""
-    try:
-        if not file.is_file():
-            return ""
-        with file.open("rb") as opened:
-            return opened.read(MOST_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def is_stack(file: Path) -> bool:
-    """Tell whether a YAML file is a stack: only Compose files have `services` at the top."""
-    return SERVICES.search(beginning(file)) is not None
 
 
 def fail(error: UsageError) -> None:

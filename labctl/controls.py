@@ -16,11 +16,11 @@ from hashlib import sha256
 from typing import Any
 
 from labctl.errors import Mistakes
-from labctl.judge import question
 from labctl.matrix import Planned
 from labctl.model import Observation, Outcome, Phase, Result, Verdict
 from labctl.observe import Observer
 from labctl.places import CONTROLS
+from labctl.questions import question
 from labctl.run import Options
 from labctl.scenario import Loaded
 from labctl.table import Effect, Shown, Table

@@ -13,11 +13,12 @@ from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
-from labctl.judge import criteria, unmet
+from labctl.judge import unmet
 from labctl.lab import Lab
 from labctl.model import Diagnosis, Ran
 from labctl.placeholders import FOLDER
 from labctl.pod import Pod
+from labctl.questions import criteria
 from labctl.scenario_model import DiagnosisStep
 from labctl.threads import Workers
 from labctl.waiting import poll

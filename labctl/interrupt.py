@@ -19,14 +19,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from labctl.errors import Interrupted, LabctlError
-from labctl.sweep import Leftovers
 from labctl.threads import aside
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECOND = 2  # the number of the signal that ends the process at once
 ANSWERS_WITHIN = 2.0  # seconds for the engine to list what is left; it may be the reason why the removal hangs
 SHOW_CURSOR = "\x1b[?25h"  # DECTCEM: progress on a terminal hides it
-Left = Callable[[], Leftovers]
+Left = Callable[[], str]
 
 
 class Removal:
@@ -45,7 +44,7 @@ class Removal:
 def stoppable(left: Left) -> Iterator[Removal]:
     """Raise Interrupted at the first signal, or at the end where a removal has begun; end the process at the second.
 
-    `left` lists what the second one leaves to the watchdog.
+    `left` names what the second one leaves to the watchdog.
     """
     removal = Removal()
     if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
@@ -103,7 +102,7 @@ def _count(reading: int, left: Left) -> None:
 def _end_now(left: Left) -> None:
     shown = "what the engine does not list"
     with suppress(LabctlError, TimeoutError):
-        shown = str(aside("left", left).result(ANSWERS_WITHIN)) or "nothing"
+        shown = aside("left", left).result(ANSWERS_WITHIN) or "nothing"
     with suppress(OSError):
         sys.stderr.write(
             f"{SHOW_CURSOR if sys.stderr.isatty() else ''}\nlabctl: stopped while removing. Left: {shown}.\n"

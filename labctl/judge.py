@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from labctl.expect import Expect
-from labctl.fields import matches, typed
+from labctl.fields import matches
 from labctl.model import Finding, Outcome, Try
 from labctl.reproducible import AT_ONCE
 from labctl.scenario_model import DiagnosisStep
@@ -76,21 +76,6 @@ def _listed(names: Sequence[str], word: str) -> str:
     if len(names) > MOST_NAMED + 1:
         names = [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
     return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def criteria(step: DiagnosisStep) -> str:
-    """Return what a diagnosis step is judged by, in the words of the scenario."""
-    asked = (("shows", step.shows), ("lacks", step.lacks), ("exits", step.exits))
-    return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
-
-
-def question(step: DiagnosisStep, client: str) -> str:
-    """Return what a diagnosis step asks of whom; `client` is the host where a step is taken that names none."""
-    if step.reads is not None:
-        asked = "the {} of {}".format(*step.reads)
-    else:
-        asked = f"on {step.host or client}: {typed(step.run or '')}"
-    return asked + (f"   # {criteria(step)}" if step.judges else "")
 
 
 def unmet(step: DiagnosisStep, output: str, code: int | None) -> list[str]:

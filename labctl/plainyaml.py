@@ -19,7 +19,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 
-from labctl.catalogue import MOST_BYTES
+from labctl.bounds import MOST_BYTES
 from labctl.errors import Mistake, Mistakes
 from labctl.places import leads_out
 

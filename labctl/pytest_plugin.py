@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.catalogue import SUFFIXES, beginning, demand_one, is_stack
+from labctl.bounds import SUFFIXES, beginning
+from labctl.catalogue import demand_one
 from labctl.errors import LabctlError, UnknownName
+from labctl.stack_file import is_stack
 
 if TYPE_CHECKING:
     from labctl.journal import Event

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labctl import actions, border, checks, documents, placeholders, stack
+from labctl import actions, border, checks, documents, placeholders, stack, stack_file
 from labctl.documents import Document
 from labctl.errors import Mistakes, UsageError
 from labctl.fields import HOSTS, NETWORKS
@@ -91,7 +91,7 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
     if not isinstance(name, str):
         return None, None
     try:
-        found = stack.find(name, file.parent)
+        found = stack_file.find(name, file.parent)
     except UsageError as error:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")

@@ -19,7 +19,7 @@ from labctl.interrupt import stoppable
 from labctl.places import OWN_IMAGE
 from labctl.progress import timed
 from labctl.scenario import Loaded
-from labctl.sweep import NOTHING, SESSION, STARTED, look, sweep
+from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.watchdog import Watchdog
 
 LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."
@@ -113,7 +113,7 @@ def ready(chosen: Sequence[Loaded], allow_images: Sequence[str] = (), *, signals
     """
     allowed.demand(chosen, allow_images)
     if all(one.stack.bare for one in chosen):
-        with stoppable(lambda: NOTHING) if signals else nullcontext():
+        with stoppable(str) if signals else nullcontext():
             yield Session(secrets.token_hex(4), time.time(), None)
         return
     connection = connect()
@@ -134,7 +134,7 @@ def session(connection: Connection, images: Mapping[str, str], *, signals: bool 
     label = f"{SESSION}={identity}"
     containers = Containers(connection)
     with ExitStack() as undo:
-        removal = undo.enter_context(stoppable(lambda: look(containers, label))) if signals else None
+        removal = undo.enter_context(stoppable(lambda: str(look(containers, label)))) if signals else None
         watchdog = undo.enter_context(Watchdog(label, connection.candidate))
         events = Events(connection, label)
         undo.callback(events.close)

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from labctl import compose, documents
-from labctl.catalogue import is_stack
 from labctl.documents import Document
-from labctl.errors import Mistake, Mistakes, UnknownName, UsageError, meant
+from labctl.errors import Mistake, Mistakes, meant
 from labctl.fields import Name, Written, argv
 from labctl.merge import merge
-from labctl.places import OWN_IMAGE, images, installed, leads_out
+from labctl.places import OWN_IMAGE, images
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
 from labctl.standin import unknown
@@ -117,33 +115,6 @@ class Stack(Written):
             groups.append(ready)
             placed.update(ready)
         return groups
-
-
-def find(written: str, beside: Path) -> Path:
-    """Return the file that a scenario's `stack:` names: relative to the scenario, or one of the installed stacks.
-
-    Raises UnknownName with the nearest stacks there are, and UsageError where it is neither below the scenario's folder
-    nor below the one that labctl is called in: what is wrong with a file is told, and so is some of what it holds.
-    """
-    if "/" in written or written.endswith((".yaml", ".yml")):
-        path = beside / written
-        if leads_out(path, beside):
-            what = f"{written!r} leads out of the scenario's folder, and out of the one that labctl is called in."
-            raise UsageError(what, todo="Put the stack beside the scenario.")
-        if _is_file(path):
-            return path
-        raise UnknownName("stack file", written, (f"./{p.name}" for p in beside.glob("*.y*ml") if is_stack(p)))
-    path = installed("compose") / f"{written}.yaml"
-    if not _is_file(path):
-        raise UnknownName("stack", written, (p.stem for p in installed("compose").glob("*.yaml")))
-    return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # too long for a name
-        return False
 
 
 def parse(document: Document, override: Any, scenario: Document) -> Stack:

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from labctl import catalogue
+from labctl.bounds import SUFFIXES
 from labctl.errors import UsageError
 from labctl.places import installed
 
@@ -52,7 +53,7 @@ def _hosts(scenario: str) -> list[str]:
     """Read the names of a scenario's hosts out of its stack."""
     file = catalogue.find(scenario)
     stack = str(_yaml(file)["stack"])
-    beside = file.parent / stack if stack.endswith(catalogue.SUFFIXES) else installed("compose") / f"{stack}.yaml"
+    beside = file.parent / stack if stack.endswith(SUFFIXES) else installed("compose") / f"{stack}.yaml"
     return list(_yaml(beside)["services"])
 
 

@@ -57,14 +57,16 @@ def _read(files: Sequence[Path]) -> Records:
 
 def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
     """Yield the records whose scenario there is no more, in every folder of which all scenarios are read."""
-    from labctl import catalogue, record
+    from labctl import record
+    from labctl.bounds import SUFFIXES
     from labctl.documents import quoted
     from labctl.report.text import plain
+    from labctl.stack_file import is_stack
 
     read = {file.resolve() for file in files}
     for folder in dict.fromkeys(file.parent for file in files):
-        there = [one for one in folder.glob("*") if one.suffix in catalogue.SUFFIXES and one.is_file()]
-        scenarios = {one.stem: one.resolve() for one in there if not catalogue.is_stack(one)}
+        there = [one for one in folder.glob("*") if one.suffix in SUFFIXES and one.is_file()]
+        scenarios = {one.stem: one.resolve() for one in there if not is_stack(one)}
         if not read.issuperset(scenarios.values()):
             continue
         for orphan in record.orphans(folder, scenarios):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl import files
-from labctl.catalogue import FOLDER, SUFFIXES
+from labctl.bounds import SUFFIXES
+from labctl.catalogue import FOLDER
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError

@@ -38,7 +38,7 @@ def _claim(loaded: Loaded) -> Iterator[str]:
     """Yield what a scenario claims, each part on a line."""
     from labctl.causes import CAUSES
     from labctl.fields import typed
-    from labctl.judge import question
+    from labctl.questions import question
 
     one = loaded.scenario
     expect = one.expect

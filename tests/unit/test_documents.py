@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from labctl import catalogue, documents
+from labctl import bounds, documents
 from labctl.documents import Document
 from labctl.errors import Mistakes, UsageError
 from labctl.fields import Duration, Written
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path, raw: bytes) -> None
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="larger than 256 KiB"):
-        read(tmp_path, "#" * (catalogue.MOST_BYTES + 1))
+        read(tmp_path, "#" * (bounds.MOST_BYTES + 1))
 
 
 @pytest.mark.parametrize("broken", ["nowhere.yaml", "."])

@@ -15,7 +15,6 @@ import pytest
 from labctl import errors
 from labctl.errors import Interrupted, LabctlError
 from labctl.interrupt import SIGNALS, stoppable
-from labctl.sweep import NOTHING
 from labctl.threads import Workers
 from labctl.waiting import poll
 
@@ -24,10 +23,8 @@ PROGRAM = """
 import signal, sys, threading, time
 from labctl.errors import EngineError
 from labctl.interrupt import stoppable
-from labctl.sweep import Leftovers
 
 lock = threading.Lock()
-there = Leftovers({{"1": "box"}}, {{}}, ())
 
 def nobody():
     raise EngineError("no")
@@ -73,7 +70,7 @@ def test_the_tree_of_errors_names_each_class_below_its_base_with_its_exit_code()
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_the_first_signal_raises_and_handlers_are_as_before_afterwards(number: signal.Signals) -> None:
     before = [signal.getsignal(one) for one in SIGNALS]
-    with pytest.raises(Interrupted, match=f"stopped by {number.name}"), stoppable(lambda: NOTHING):
+    with pytest.raises(Interrupted, match=f"stopped by {number.name}"), stoppable(str):
         signal.raise_signal(number)
     assert [signal.getsignal(one) for one in SIGNALS] == before
     assert signal.set_wakeup_fd(-1) == -1
@@ -83,7 +80,7 @@ def test_while_something_is_removed_a_signal_waits_for_the_end() -> None:
     removed = []
 
     def removes() -> None:
-        with stoppable(lambda: NOTHING) as removal:
+        with stoppable(str) as removal:
             removal.begin()
             signal.raise_signal(signal.SIGTERM)
             removed.append("everything")
@@ -95,7 +92,7 @@ def test_while_something_is_removed_a_signal_waits_for_the_end() -> None:
 
 def test_an_error_of_the_removal_says_more_than_the_signal() -> None:
     def removes() -> None:
-        with stoppable(lambda: NOTHING) as removal:
+        with stoppable(str) as removal:
             removal.begin()
             signal.raise_signal(signal.SIGTERM)
             raise LabctlError("something stays.")
@@ -109,7 +106,7 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Return a function that starts a program which removes something, and waits until it does."""
     begun: list[subprocess.Popen[str]] = []
 
-    def start(work: str, left: str = "return there") -> subprocess.Popen[str]:
+    def start(work: str, left: str = "return 'box'") -> subprocess.Popen[str]:
         program = PROGRAM.format(work=work, left=left, left_name="left")
         one = subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

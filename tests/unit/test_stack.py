@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from labctl import documents, stack
+from labctl import documents, stack, stack_file
 from labctl.compose import REFUSED
 from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName
@@ -224,15 +224,15 @@ def test_a_service_or_a_config_named_as_a_key_is_merged_as_any_other(tmp_path: P
 
 def test_an_unknown_stack_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UnknownName) as caught:
-        stack.find("piar", tmp_path)
+        stack_file.find("piar", tmp_path)
     assert "pair" in caught.value.near
 
 
 def test_a_stack_of_the_scenario_s_own_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("services: {a: {image: x}}\n")
-    assert stack.find("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
+    assert stack_file.find("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
     with pytest.raises(UnknownName, match=r"Did you mean \./mine\.yaml\?"):
-        stack.find("./mien.yaml", tmp_path)
+        stack_file.find("./mien.yaml", tmp_path)
 
 
 NAMES = st.sampled_from("abc")
