@@ -10,96 +10,96 @@ also run inside the hosts, so they lean on the standard library (and each client
     lock         one at a time
     waiting      polling with a deadline
     threads      work in threads that nobody waits for at the end
-    interrupt    SIGINT and SIGTERM
     processes    this machine's processes
     progress     lines for a person who waits
+    interrupt    SIGINT and SIGTERM
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
     standin      a stand-in for a Docker Engine
-    symptoms     errors, read out of any text
+    bounds       how much of a file that people write is read
+    plainyaml    YAML's plain values, where the file may be anything
+    documents    YAML files, with the line and column of everything in them
+    generated    JSON files that labctl writes and people review
+    fields       the kinds of values that people write
+    placeholders  what a scenario leaves open until its lab stands
     pcap         capture files, read into packets
     packets      captures of all hosts, put together into connections
     counters     the kernel's own counters
     sockets      the kernel's own list of sockets
-    bounds       how much of a file that people write is read
     stack_file   which files are stacks, and where a scenario's lies
-    catalogue    the scenarios there are, by name
-    fields       the kinds of values that people write
+    compose      a Compose document before it is read: refused, escaped
     ports        ports of a service that are published on the machine
     readiness    when a service counts as ready, and who waits for it
-    plainyaml    YAML's plain values, where the file may be anything
-    documents    YAML files, with the line and column of everything in them
-    generated    JSON files that labctl writes and people review
-    reproducible  text and times without what varies from run to run
-    record       the exact errors of a scenario, on file beside it
-    fingerprint  everything of a run that must be the same in the next
-    placeholders  what a scenario leaves open until its lab stands
-    settings     how a client tries
-    actions      what can be done to a lab
-    compose      a Compose document before it is read: refused, escaped
     merge        one Compose document merged over another
     service      one service of a stack
     stack        Compose files, read into hosts and networks
+    settings     how a client tries
+    actions      what can be done to a lab
+    reproducible  text and times without what varies from run to run
+    record       the exact errors of a scenario, on file beside it
+    fingerprint  everything of a run that must be the same in the next
+    journal      what happened, in order, on disk as it happens
+    result       result.json, read back
+    archive      plain files in one file, read where that may be anything
+    doctored     whether a result tells one story
+    bundle       a run as one archive
+    causes       the families of causes
+    catalogue    the scenarios there are, by name
     abilities    what some kernels can and others cannot
     expect       the exact error, and what the kernels must witness of it
+    scenario_model  a scenario as people write it
     checks       what is wrong with a scenario that no field can see alone
     border       what a scenario must not do where a client is on the machine itself
-    causes       the families of causes
-    scenario_model  a scenario as people write it
     scenario     scenario files, read into frozen values
     allowed      which images a stack may use
     questions    what a diagnosis step asks, in words
-    judge        what was seen against what is expected
+    symptoms     errors, read out of any text
     table        what the controls of scenarios have shown, on file
     atlas        what is known of the scenarios without running any
     lookalikes   scenarios that look alike, and what tells them apart
     why          from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
+    sweep        removing what carries a label
+    watchdog     removes what a killed labctl left
     debian       this machine's Debian packages
-    wheels       the image's Python packages
     base         the image's base
+    wheels       the image's Python packages
     image        the image of the hosts
     private      where our own engine keeps its things
     dockerd      an engine of our own
-    sweep        removing what carries a label
-    watchdog     removes what a killed labctl left
     doctor       what this machine can and cannot do
-    journal      what happened, in order, on disk as it happens
-    subnets      choosing a network's addresses
-    wire         our side of the stream to a program inside a host
-    piped        a program of ours as a process of this machine
-    witness      what one host's kernel saw
-    session      what all runs of one process share
-    attached     the streams of one host
     guard        what a host may send where the machine is on its network
     specs        the containers that a host is made of
+    wire         our side of the stream to a program inside a host
+    piped        a program of ours as a process of this machine
+    subnets      choosing a network's addresses
+    session      what all runs of one process share
+    attached     the streams of one host
+    witness      what one host's kernel saw
     pod          one host: a sandbox and its service
     onmachine    the machine itself, as the clients' host
     calls        what the engine is asked about a host, carried out
     lab          a running stack
     bare         a lab without an engine
     deploy       bringing a stack up, and removing it
-    evidence     the kernels' own evidence of what clients saw
-    proof        whether the evidence proves the cause
+    judge        what was seen against what is expected
     tries        what clients report
     triggers     what brings a fault to light
     diagnose     taking the diagnosis steps
+    evidence     the kernels' own evidence of what clients saw
+    proof        whether the evidence proves the cause
     observe      looking at a lab as its client does
     phases       the four phases of a run
-    result       result.json, read back
     dossier      what a run's folder holds for somebody else
     run          the run: observe, break, observe, wait, fix, observe, judge
-    inside       a person in a running lab
-    selection    which scenarios an expression takes
     matrix       many runs at once
     controls     runs beside a scenario's own: is the fault the cause, and the fix the cure
-    archive      plain files in one file, read where that may be anything
-    doctored     whether a result tells one story
-    bundle       a run as one archive
+    selection    which scenarios an expression takes
+    inside       a person in a running lab
     report       what a person reads
     pytest_plugin  scenarios as tests of pytest
-    commands     the command line's commands, one a file
     cli          the command line
+    commands     the command line's commands, one a file
     __main__     `python -m labctl`
 """
 

@@ -1,8 +1,9 @@
-"""Imports go one way: down the list in `labctl`'s docstring."""
+"""Imports go one way: down the list in `labctl`'s docstring, and within a folder in no circle."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import labctl
 
 PACKAGE = Path(labctl.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 ORDER = re.findall(r"^    (\w+) {2,}", labctl.__doc__ or "", re.MULTILINE)
 INSIDE_HOSTS = ("agent", "clients/__init__.py", "clients/outcomes.py")
 """What is read outside of the image too, or before the libraries are loaded."""
@@ -51,6 +53,22 @@ def test_a_module_imports_only_from_modules_above_it(file: Path) -> None:
     parts = {name.split(".")[1] for name in imports(file) if name.startswith("labctl.")}
     below = parts.intersection(ORDER) - {own, *above}
     assert not below
+
+
+def module_of(file: Path) -> str:
+    """Return the full name of a file's module."""
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=shown)
+def test_no_circle_is_inside_a_folder(folder: Path) -> None:
+    """A name that is imported from a folder is one of its modules, or defined in its `__init__`."""
+    modules = {module_of(file): file for file in folder.glob("*.py")}
+    graph = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in imports(file)} & modules.keys()
+        for module, file in modules.items()
+    }
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(modules)
 
 
 @pytest.mark.parametrize("file", FILES, ids=shown)
