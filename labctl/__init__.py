@@ -5,14 +5,7 @@ also run inside the hosts, so they lean on the standard library (and each client
 
     errors       everything that can go wrong with the lab itself
     model        plain values: what the lab makes and hands from module to module
-    places       where things lie on this machine
-    files        the one way in which labctl writes files
-    lock         one at a time
-    waiting      polling with a deadline
-    threads      work in threads that nobody waits for at the end
-    processes    this machine's processes
-    progress     lines for a person who waits
-    interrupt    SIGINT and SIGTERM
+    system       this machine, without Docker: places, files, locks, threads, processes, signals
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
     standin      a stand-in for a Docker Engine

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from labctl import processes
 from labctl.model import Ran
-from labctl.places import OWN_IMAGE
+from labctl.system import processes
+from labctl.system.places import OWN_IMAGE
 
 LOCAL_ENGINE = "local-engine"
 TWO_USERS = "two-users"  # what labctl runs on this machine itself can be two users, since labctl is root

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import files
 from labctl.errors import UsageError
+from labctl.system import files
 
 MOST_MEMBERS = 1000
 MOST_BYTES = 256 << 20  # of a whole archive, unpacked

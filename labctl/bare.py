@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from labctl import files, standin
+from labctl import standin
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
@@ -34,6 +34,7 @@ from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import ENGINE, Stack, bare_program
+from labctl.system import files
 from labctl.wire import Program
 
 CLIENTS = "labctl.clients"  # the module that is the clients' program

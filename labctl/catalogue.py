@@ -7,8 +7,8 @@ from pathlib import Path
 
 from labctl.bounds import SUFFIXES
 from labctl.errors import UnknownName, UsageError
-from labctl.places import installed
 from labctl.stack_file import is_stack
+from labctl.system.places import installed
 
 FOLDER = Path("scenarios")  # below the folder that labctl is called in
 Wrong = Callable[[UsageError], None]

@@ -20,8 +20,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from labctl import __version__, files
+from labctl import __version__
 from labctl.errors import Interrupted, LabctlError, UnknownName
+from labctl.system import files
 
 FOLDER = Path(__file__).parent / "commands"
 QUOTES = '"""'

@@ -19,10 +19,10 @@ from labctl.errors import Mistakes
 from labctl.matrix import Planned
 from labctl.model import Observation, Outcome, Phase, Result, Verdict
 from labctl.observe import Observer
-from labctl.places import CONTROLS
 from labctl.questions import question
 from labctl.run import Options
 from labctl.scenario import Loaded
+from labctl.system.places import CONTROLS
 from labctl.table import Effect, Shown, Table
 
 DRAWN = 3  # wrong fixes of each scenario, where not all are asked for

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labctl import files
 from labctl.errors import HostError, indented
-from labctl.progress import Progress
+from labctl.system import files
+from labctl.system.progress import Progress
 
 ORIGINS = frozenset({"Debian", "Ubuntu"})
 """The origins, as their Release files name them, whose packages go into the base image."""

@@ -20,8 +20,8 @@ from labctl.placeholders import FOLDER
 from labctl.pod import Pod
 from labctl.questions import criteria
 from labctl.scenario_model import DiagnosisStep
-from labctl.threads import Workers
-from labctl.waiting import poll
+from labctl.system.threads import Workers
+from labctl.system.waiting import poll
 
 AT_ONCE = 32
 TOOL_TIMEOUT = 10.0  # seconds

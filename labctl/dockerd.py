@@ -15,13 +15,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from labctl import debian, files, processes
+from labctl import debian
 from labctl.engine.connection import Connection, candidates, connect
 from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
-from labctl.lock import alone
 from labctl.private import STOP, Private
-from labctl.progress import Progress
-from labctl.waiting import poll
+from labctl.system import files, processes
+from labctl.system.lock import alone
+from labctl.system.progress import Progress
+from labctl.system.waiting import poll
 
 PACKAGES = {"dockerd": ["docker.io", "apparmor", "ca-certificates"], "iptables": ["iptables"]}
 """What is installed where a program is missing. dockerd fails where the kernel has AppArmor on and the parser is absent

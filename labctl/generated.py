@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from labctl import files
 from labctl.documents import WORDS, quoted
 from labctl.errors import LabctlError, Mistake, Mistakes
-from labctl.places import leads_out
 from labctl.plainyaml import LINK
+from labctl.system import files
+from labctl.system.places import leads_out
 
 MOST_BYTES = 4 << 20
 PLAIN = re.compile(r"[\w-]+", re.ASCII)  # a part of a path in the file that may stand as it is

@@ -27,13 +27,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labctl import __version__, base, files, places, wheels
+from labctl import __version__, base, wheels
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
-from labctl.lock import alone
-from labctl.places import OWN_IMAGE
-from labctl.progress import Progress
+from labctl.system import files, places
+from labctl.system.lock import alone
+from labctl.system.places import OWN_IMAGE
+from labctl.system.progress import Progress
 
 PACKAGES = "/usr/share/labctl/packages.txt"
 """The file in the image that lists every Debian package and its version."""

@@ -19,9 +19,9 @@ from labctl.lab import Lab
 from labctl.model import Phase
 from labctl.observe import Observer
 from labctl.placeholders import FOLDER
-from labctl.places import with_agent
 from labctl.session import Session
 from labctl.standin import SOCKET
+from labctl.system.places import with_agent
 
 Place = Literal["tools", "service"]
 FIND_SHELL = "command -v bash || command -v sh"

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import files
 from labctl.errors import NotWritten
 from labctl.fingerprint import fingerprint
 from labctl.model import Result, Verdict
-from labctl.places import instead_of, writable
-from labctl.progress import tell_once
+from labctl.system import files
+from labctl.system.places import instead_of, writable
+from labctl.system.progress import tell_once
 
 NAME, RESULT = "journal.jsonl", "result.json"
 ELSEWHERE = "Runs are kept below the folder that labctl is called in; where that is read-only, below LABCTL_STATE."

@@ -25,7 +25,7 @@ from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.model import Ran
 from labctl.pod import Pod
 from labctl.sockets import HANDSHAKE, Ends
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 from labctl.wire import ANSWERS, Program, demand
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold

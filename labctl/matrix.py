@@ -19,7 +19,7 @@ from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.sweep import SESSION, sweep
-from labctl.threads import Workers
+from labctl.system.threads import Workers
 
 COMMAND = 2.0  # seconds: what firewalld takes, and longer than most
 IN_VAIN = 2  # runs that the engine does not answer, after all those that were under way when it fell silent

@@ -27,7 +27,7 @@ from labctl.placeholders import filled, of_target
 from labctl.pod import SANDBOX_STARTS
 from labctl.scenario_model import DiagnosisStep, Scenario
 from labctl.settings import ClientSettings
-from labctl.threads import aside
+from labctl.system.threads import aside
 from labctl.tries import tried
 from labctl.triggers import Triggers
 

@@ -15,7 +15,7 @@ from typing import IO
 
 from labctl.engine.stream import STDERR, STDOUT
 from labctl.model import Exit
-from labctl.places import PACKAGE
+from labctl.system.places import PACKAGE
 
 MOST_READ = 1 << 16  # bytes at once
 BY_SIGNAL = 128  # what a shell, and an engine, add to a signal's number to tell of an end by it

@@ -21,7 +21,7 @@ from ruamel.yaml.reader import ReaderError
 
 from labctl.bounds import MOST_BYTES
 from labctl.errors import Mistake, Mistakes
-from labctl.places import leads_out
+from labctl.system.places import leads_out
 
 MOST_VALUES = 2_000
 MOST_EVENTS = (

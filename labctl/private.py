@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import files, processes
-from labctl.places import private_engine
+from labctl.system import files, processes
+from labctl.system.places import private_engine
 
 STOP = 30.0
 """Seconds for a dockerd to end by SIGTERM."""

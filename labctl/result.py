@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.errors import UnknownName, UsageError
 from labctl.journal import STAMPED
 from labctl.model import Result
-from labctl.places import RUNS, all_kept, readable
+from labctl.system.places import RUNS, all_kept, readable
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError

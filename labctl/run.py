@@ -21,9 +21,9 @@ from labctl.lab import Lab
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer, Rest
 from labctl.phases import Ended, phases
-from labctl.places import RUNS
 from labctl.scenario import Loaded
 from labctl.session import Session
+from labctl.system.places import RUNS
 from labctl.witness import Limits
 
 EVERYTHING = Limits()

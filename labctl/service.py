@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import merge
 from labctl.fields import Command, Environment, Name, Sysctls, Written, address, one_of
-from labctl.places import OWN_IMAGE, images, with_agent
 from labctl.ports import Ports
 from labctl.readiness import Dependency, HealthCheck, by_name
+from labctl.system.places import OWN_IMAGE, images, with_agent
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", re.ASCII)
 LONGEST_IMAGE = 255  # characters of its name

@@ -15,11 +15,11 @@ from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
 from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
-from labctl.interrupt import stoppable
-from labctl.places import OWN_IMAGE
-from labctl.progress import timed
 from labctl.scenario import Loaded
 from labctl.sweep import SESSION, STARTED, look, sweep
+from labctl.system.interrupt import stoppable
+from labctl.system.places import OWN_IMAGE
+from labctl.system.progress import timed
 from labctl.watchdog import Watchdog
 
 LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."

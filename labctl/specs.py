@@ -9,9 +9,9 @@ from typing import Any
 from labctl.clients import ONLY, REACH, WARM, plugin_files
 from labctl.engine.spec import ContainerSpec
 from labctl.fields import argv
-from labctl.places import OWN_IMAGE
 from labctl.service import Service
 from labctl.sweep import ROLE, SANDBOX
+from labctl.system.places import OWN_IMAGE
 
 TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl
 CAPABILITIES = ("NET_ADMIN", "NET_RAW")

@@ -16,10 +16,10 @@ from labctl.documents import Document
 from labctl.errors import Mistake, Mistakes, meant
 from labctl.fields import Name, Written, argv
 from labctl.merge import merge
-from labctl.places import OWN_IMAGE, images
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
 from labctl.standin import unknown
+from labctl.system.places import OWN_IMAGE, images
 
 MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine
 MOST_HOSTS = 12  # on a network of 16 addresses: without its own two, the bridge's, and one that stays unassigned

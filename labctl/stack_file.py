@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labctl.bounds import SUFFIXES, beginning
 from labctl.errors import UnknownName, UsageError
-from labctl.places import installed, leads_out
+from labctl.system.places import installed, leads_out
 
 SERVICES = re.compile(r"""^["']?services["']?\s*:""", re.MULTILINE)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from labctl.places import PACKAGE
+from labctl.system.places import PACKAGE
 
 if TYPE_CHECKING:
     from labctl.engine.connection import Candidate
@@ -78,7 +78,7 @@ def main(label: str) -> None:
     from labctl.engine.containers import Containers
     from labctl.errors import EngineUnavailable
     from labctl.sweep import sweep
-    from labctl.waiting import poll
+    from labctl.system.waiting import poll
 
     found: list[Connection] = []
 

@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import debian, files
+from labctl import debian
 from labctl.errors import HostError, indented
-from labctl.progress import Progress
+from labctl.system import files
+from labctl.system.progress import Progress
 
 OLDEST_GLIBC = 17
 """manylinux2014 is manylinux_2_17 (PEP 599, PEP 600): no package still made asks for less."""

@@ -22,8 +22,8 @@ from labctl.journal import NOTE, Journal
 from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
 from labctl.packets import connections
 from labctl.pcap import header
-from labctl.places import RUNS
 from labctl.result import COUNTERS, counters
+from labctl.system.places import RUNS
 
 UP_TO = "as claimed up to the faulted phase, where it was to end"
 NAMES = {"address.client": CLIENT, "address.server": SERVER}

@@ -19,10 +19,10 @@ from labctl.errors import EngineUnavailable
 from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
-from labctl.places import images, installed
 from labctl.run import Options
 from labctl.session import Session
 from labctl.session import session as begin_session
+from labctl.system.places import images, installed
 
 __all__ = ["complaints_seen", "garbage_collected", "garbage_collected_at_last"]  # fixtures that every test has
 

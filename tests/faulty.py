@@ -14,12 +14,12 @@ from labctl import scenario
 from labctl.engine.connection import Connection, connect
 from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result
-from labctl.places import installed
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.session import session as begin_session
 from labctl.sweep import ROLE, SCENARIO, SESSION
+from labctl.system.places import installed
 
 BRIEF = {"diagnose": [], "recover": {"within": "500ms", "successes": 1}}
 ONE = ("socket",)

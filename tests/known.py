@@ -7,8 +7,8 @@ from functools import cache
 from labctl import scenario
 from labctl.atlas import Entry, atlas
 from labctl.catalogue import within
-from labctl.places import installed
 from labctl.scenario import Loaded
+from labctl.system.places import installed
 
 
 @cache

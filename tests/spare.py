@@ -20,9 +20,10 @@ from typing import Any
 
 import pytest
 
-from labctl import debian, processes
+from labctl import debian
 from labctl.engine.connection import Connection, connect
-from labctl.waiting import poll
+from labctl.system import processes
+from labctl.system.waiting import poll
 
 STARTS = 60.0  # seconds
 needed = pytest.mark.skipif(

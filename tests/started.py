@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from labctl import processes
+from labctl.system import processes
 from labctl.watchdog import PROGRAM as WATCHDOG
 
 

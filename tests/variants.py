@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from labctl.places import installed
+from labctl.system.places import installed
 
 yaml = YAML(typ="safe", pure=True)
 

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from labctl import catalogue
 from labctl.bounds import SUFFIXES
 from labctl.errors import UsageError
-from labctl.places import installed
+from labctl.system.places import installed
 
 PATH = "file"  # click's word for: the shell's own completion of paths
 

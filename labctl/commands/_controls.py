@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl import files
 from labctl.model import Outcome, Verdict
+from labctl.system import files
 
 if TYPE_CHECKING:
     from rich.console import Console

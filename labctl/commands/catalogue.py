@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from labctl import files
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError
+from labctl.system import files
 
 PAGE = "CATALOGUE.md"  # next to the scenarios
 

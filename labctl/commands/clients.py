@@ -38,8 +38,8 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     from labctl.engine.connection import connect
     from labctl.engine.once import run_once
     from labctl.errors import LabError, indented
-    from labctl.places import OWN_IMAGE
-    from labctl.progress import timed
+    from labctl.system.places import OWN_IMAGE
+    from labctl.system.progress import timed
 
     connection = connect()
     built = image.ensure(connection, OWN_IMAGE, progress=timed())[OWN_IMAGE]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.progress import timed
+from labctl.system.progress import timed
 
 if TYPE_CHECKING:
     from labctl.private import Private

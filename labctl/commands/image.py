@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.progress import timed
+from labctl.system.progress import timed
 
 
 @click.group(epilog="Example: labctl image build")
@@ -24,7 +24,7 @@ def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
     """Build images, `labctl` where none is named, unless those that fit labctl's files are there."""
     from labctl import image
     from labctl.engine.connection import connect
-    from labctl.places import OWN_IMAGE
+    from labctl.system.places import OWN_IMAGE
 
     wanted = [_known(name) for name in names or [OWN_IMAGE]]
     connection = connect()
@@ -74,7 +74,7 @@ def prune() -> None:
 def _known(name: str) -> str:
     """Return the name of one of labctl's images; raises UnknownName."""
     from labctl.errors import UnknownName
-    from labctl.places import images
+    from labctl.system.places import images
 
     if name not in images():
         raise UnknownName("image of labctl's", name, images())

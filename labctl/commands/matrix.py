@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl import files
 from labctl.commands import _complete
 from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.errors import Interrupted, LabctlError, UsageError
+from labctl.system import files
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl import files
 from labctl.bounds import SUFFIXES
 from labctl.catalogue import FOLDER
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError
+from labctl.system import files
 
 if TYPE_CHECKING:
     from labctl.documents import Document
@@ -142,7 +142,7 @@ def _lists() -> dict[str, str]:
     from labctl.causes import CAUSES
     from labctl.model import Outcome, Stage
     from labctl.pcap import KINDS
-    from labctl.places import installed
+    from labctl.system.places import installed
 
     explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.discover().items())}
     open_ones = placeholders.known(("diagnose",), ["HOST"])

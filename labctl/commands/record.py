@@ -14,7 +14,7 @@ from labctl.commands import _complete
 from labctl.commands._common import allow_image, console, loaded_scenarios
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Result, Verdict
-from labctl.places import PACKAGE
+from labctl.system.places import PACKAGE
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.engine.translate import reason, sentence, socket_error, translated
 from labctl.errors import EngineUnavailable, UsageError
-from labctl.places import home, private_engine
+from labctl.system.places import home, private_engine
 
 if TYPE_CHECKING:
     import docker

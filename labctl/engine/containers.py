@@ -18,8 +18,8 @@ from labctl.engine.stream import STDERR, STDOUT, frames, plain_socket, release
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, EngineUnavailable, NotThere, Taken
 from labctl.model import Ran
-from labctl.threads import aside
-from labctl.waiting import poll
+from labctl.system.threads import aside
+from labctl.system.waiting import poll
 
 MOST_OUTPUT = 1 << 18  # bytes kept of each stream of a program that is run in a service's container
 UNFROZEN = "unable to freeze"  # what runc says

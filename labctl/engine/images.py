@@ -15,7 +15,7 @@ from typing import IO, Any
 from labctl.engine.connection import Connection
 from labctl.engine.translate import refusal, translated
 from labctl.errors import EngineError, HostError, NotThere, indented
-from labctl.progress import Progress
+from labctl.system.progress import Progress
 
 SILENCE = 10.0
 """Seconds without a word from a registry after which a pull is given up; one that moves speaks many times a second."""

@@ -23,7 +23,7 @@ from labctl.engine.connection import Connection
 from labctl.engine.stream import plain_socket, release
 from labctl.engine.translate import translated
 from labctl.errors import DeadlineExceeded, EngineError, NotThere
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 KEYBOARD, SCREEN = 0, 1  # file descriptors
 CHUNK = 1 << 16  # bytes

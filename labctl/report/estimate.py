@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
-from labctl.places import readable
+from labctl.system.places import readable
 
 Durations = Mapping[str, Sequence[float]]
 """How long runs have taken, in seconds, by scenario."""

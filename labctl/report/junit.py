@@ -13,11 +13,11 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from labctl import files
 from labctl.model import Result, Verdict
 from labctl.report.facts import properties
 from labctl.report.terminal import as_text
 from labctl.report.text import plain
+from labctl.system import files
 
 NOT_RUN = "the matrix ended before this had run"
 KINDS: dict[Verdict, Callable[..., Failure | Error | Skipped]] = {

@@ -17,7 +17,7 @@ from bench.pairs import Comparison, Contestant, Measured, measured
 from bench.scoreboard import Board
 from bench.targets import TARGETS
 
-from labctl.progress import Progress
+from labctl.system.progress import Progress
 
 LONG = ("matrix-one", "matrix-all", "scale")
 WITHOUT = "it takes minutes, and --quick leaves it out"

@@ -14,8 +14,8 @@ from bench.scoreboard import as_json, table
 from bench.targets import TARGETS
 
 from labctl.errors import LabctlError, LabError
-from labctl.progress import timed
 from labctl.report.text import plain
+from labctl.system.progress import timed
 
 PAIRS = 7
 QUICK = 2

@@ -15,10 +15,10 @@ from labctl import image, subnets
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.errors import LabctlError
-from labctl.places import images
-from labctl.progress import Progress
 from labctl.session import Session, session
 from labctl.sweep import sweep
+from labctl.system.places import images
+from labctl.system.progress import Progress
 from labctl.watchdog import Watchdog
 
 BENCH = "labctl.bench"  # the label of what contestants other than labctl make

@@ -17,7 +17,7 @@ from bench.ground import Ground
 from labctl import debian
 from labctl.commands._common import agreed
 from labctl.errors import HostError
-from labctl.progress import Progress
+from labctl.system.progress import Progress
 
 RIVALS = Path(__file__).resolve().parent / "rivals"
 DEBIANS_DOCKER = Path("/usr/bin/docker")  # of the package docker.io, beside its engine; another may come first on PATH

@@ -9,9 +9,9 @@ from bench.ground import Ground
 from labctl import scenario
 from labctl.errors import LabError
 from labctl.model import Verdict
-from labctl.places import installed
 from labctl.run import Options, run
 from labctl.scenario import Loaded
+from labctl.system.places import installed
 from labctl.witness import Limits
 
 SCENARIO = "loopback-bind"

@@ -17,8 +17,8 @@ from bench.pairs import Measured
 from bench.throughput import run_all
 
 from labctl import scenario
-from labctl.progress import Progress
 from labctl.scenario import Loaded
+from labctl.system.progress import Progress
 
 FEW, MANY = 30, 300
 JOBS = 4

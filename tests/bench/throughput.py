@@ -22,10 +22,10 @@ from labctl.errors import LabError
 from labctl.journal import Event
 from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
-from labctl.places import installed
-from labctl.progress import Progress
 from labctl.run import Options
 from labctl.scenario import Loaded
+from labctl.system.places import installed
+from labctl.system.progress import Progress
 
 JOBS = (1, 2, 4, 8)
 CLIENTS = {"matrix-one": ONE, "matrix-all": ALL}

@@ -26,7 +26,7 @@ from labctl.run import Options, run
 from labctl.session import Session
 from labctl.subnets import POOL
 from labctl.sweep import SESSION
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 pytestmark = needed
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED] if EVERYTHING else [Phase.FAULTED]

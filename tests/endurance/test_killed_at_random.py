@@ -18,7 +18,7 @@ from variants import variant
 
 from labctl.clients._trying import Moment
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 MOMENTS = amount(8, 100)
 SEED = 20_261_124

@@ -12,7 +12,7 @@ from started import Running
 
 from labctl.engine.connection import Connection
 from labctl.model import Verdict
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 CHOSEN = "loopback-bind or server-down or firewall-reject or wrong-port"
 BUSY = "the machine was too busy to tell"

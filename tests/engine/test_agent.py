@@ -13,7 +13,7 @@ from labctl.errors import AgentLost, AgentRefused
 from labctl.lab import Lab
 from labctl.model import Listening, Ran
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 MOST_OUTPUT = 1 << 20  # bytes that the agent keeps of each stream of a command
 

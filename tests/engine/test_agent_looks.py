@@ -16,7 +16,7 @@ from labctl.errors import AgentRefused
 from labctl.lab import Lab
 from labctl.model import Listening
 from labctl.pcap import RECORD, Captured, header
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 from labctl.witness import Limits
 
 ANSWERS = 10.0  # seconds

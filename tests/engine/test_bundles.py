@@ -17,7 +17,7 @@ from variants import WRONG, labctl, variant
 from labctl import result as results
 from labctl.fingerprint import fingerprint
 from labctl.model import Result, Verdict
-from labctl.places import RUNS
+from labctl.system.places import RUNS
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

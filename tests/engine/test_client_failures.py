@@ -10,7 +10,7 @@ import understanding
 
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 TIMEOUT = 1.0
 SERVER = """

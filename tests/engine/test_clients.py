@@ -18,7 +18,7 @@ from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.settings import Retry
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 TIMEOUT = 1.0
 RETRY = Retry.model_validate({"every": "100ms", "for": "500ms"})

@@ -15,7 +15,7 @@ from labctl.model import Outcome
 from labctl.run import Options
 from labctl.session import Session
 from labctl.sweep import ROLE, SESSION
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 actions.discover()
 WORKER = {"image": "labctl", "command": ["sleep", "600"]}

@@ -16,7 +16,7 @@ from labctl.engine.stream import MOST_LOG
 from labctl.model import Verdict
 from labctl.run import Options, run
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 SOON = 60.0  # seconds for a whole run beside a service that floods, on a busy machine; one alone takes 3
 GROWS = 150 << 10  # kilobytes that labctl may need more than beside a quiet service

@@ -24,7 +24,7 @@ from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.lab import Lab
 from labctl.run import Options
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 KNOCK = """
 import json, socket, sys

@@ -21,7 +21,7 @@ PROGRAM = """
 import subprocess, sys, threading
 from pathlib import Path
 from labctl.cli import main
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 scenario, word, fill, *arguments = sys.argv[1:]
 

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from labctl import catalogue
 from labctl.engine import images
 from labctl.engine.connection import Connection
-from labctl.places import installed
 from labctl.session import Session
+from labctl.system.places import installed
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"# (\S+/\S+)\n")

@@ -10,7 +10,7 @@ import pytest
 from labctl import abilities, doctor, image
 from labctl.commands.doctor import lines
 from labctl.engine.connection import Connection
-from labctl.places import OWN_IMAGE
+from labctl.system.places import OWN_IMAGE
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from labctl.model import Phase, Result, Verdict
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import SCENARIO, SESSION, look, sweep
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED]
 

@@ -26,10 +26,10 @@ from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.observe import Observer
 from labctl.packets import connections
 from labctl.pcap import FIN, RECORD, RST, SYN, Captured
-from labctl.places import installed
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.places import installed
+from labctl.system.waiting import poll
 
 actions.discover()
 AT_ONCE = 3

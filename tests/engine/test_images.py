@@ -14,8 +14,8 @@ from labctl import image
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, NotThere, UsageError
-from labctl.places import OWN_IMAGE
-from labctl.places import images as images_on_disk
+from labctl.system.places import OWN_IMAGE
+from labctl.system.places import images as images_on_disk
 
 NOWHERE = "127.0.0.1:1/nothing:1"
 """An image of a registry that does not exist; only loopback is asked."""

@@ -21,11 +21,11 @@ from labctl import deploy, scenario, specs
 from labctl.errors import Mistakes
 from labctl.journal import Journal
 from labctl.model import Phase, Result, Verdict
-from labctl.places import installed
 from labctl.record import file_of
 from labctl.report.terminal import as_text
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session
+from labctl.system.places import installed
 from labctl.witness import Limits, Witness
 
 AT_ONCE = 3

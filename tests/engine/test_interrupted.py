@@ -17,7 +17,7 @@ from labctl.journal import PHASE, REMOVING
 from labctl.model import Phase
 from labctl.session import Session
 from labctl.sweep import look
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 FIRST, SECOND = "cut-off", "never-begun"
 WITHIN = 10.0  # seconds from a signal to the end, on a machine that does other things; removing a lab takes one

@@ -14,10 +14,10 @@ from variants import variant
 from labctl import phases, scenario
 from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result, Verdict
-from labctl.places import installed
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import ROLE, SCENARIO, SESSION
+from labctl.system.places import installed
 
 Break = Callable[[Session, str], None]
 

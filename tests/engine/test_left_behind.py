@@ -20,12 +20,12 @@ from labctl import scenario
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
 from labctl.model import Verdict
-from labctl.places import installed
 from labctl.run import Options
 from labctl.run import run as run_once
 from labctl.session import Session
 from labctl.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
-from labctl.waiting import poll
+from labctl.system.places import installed
+from labctl.system.waiting import poll
 
 GONE_WITHIN = 5.0  # seconds
 DOCKERS = re.compile(r"^#|br-|docker0|-A FORWARD -j DOCKER-")  # Docker's own bridges and jumps, and comments

@@ -20,7 +20,7 @@ from labctl.model import Result, Verdict
 from labctl.run import Options
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

@@ -10,7 +10,7 @@ import pytest
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, NotThere
 from labctl.session import Session
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 TIGHT, WIDE, WANTED = 32 << 20, 256 << 20, 64 << 20  # bytes
 WANTS_MEMORY = f"import signal; wanted = bytearray(b'1') * {WANTED}; signal.pause()"

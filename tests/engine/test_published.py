@@ -18,13 +18,13 @@ from labctl.engine.connection import Candidate
 from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Try, Verdict
-from labctl.places import installed
 from labctl.pod import SANDBOX_STARTS
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
+from labctl.system.places import installed
+from labctl.system.waiting import poll
 from labctl.tries import tried
-from labctl.waiting import poll
 
 PORT = 19890
 SPACES = ("net", "pid", "mnt", "ipc", "uts")  # namespaces(7)

@@ -25,8 +25,8 @@ from labs import context
 from labctl import base, debian, image
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
-from labctl.places import OWN_IMAGE
-from labctl.waiting import poll
+from labctl.system.places import OWN_IMAGE
+from labctl.system.waiting import poll
 
 PACKAGE = "docker-registry"
 MARKER = "/labctl-test-marker"

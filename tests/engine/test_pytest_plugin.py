@@ -14,7 +14,7 @@ from variants import STUCK, WRONG, clean, pytest_in, variant
 from labctl.abilities import ABILITIES
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 
 @pytest.fixture(scope="module")

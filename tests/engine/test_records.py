@@ -14,8 +14,8 @@ from variants import WRONG, labctl, variant
 
 from labctl import catalogue, record, scenario
 from labctl.model import Outcome, Verdict
-from labctl.places import installed
 from labctl.record import Record
+from labctl.system.places import installed
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

@@ -12,10 +12,10 @@ from variants import variant
 from labctl import scenario
 from labctl.model import Phase, Result, Verdict
 from labctl.phases import TOO_BUSY
-from labctl.places import installed
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session
+from labctl.system.places import installed
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 TIMES = 3

@@ -13,7 +13,7 @@ import pytest
 from labctl.engine.connection import Connection
 from labctl.piped import Piped
 from labctl.standin import FOLDER, SOCKET
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 ABSENT = ("/nothing", "/vx.1/version", "/v1.41/nothing")
 

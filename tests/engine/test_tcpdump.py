@@ -26,11 +26,11 @@ from labctl.evidence import Witnesses
 from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Connection, Result, Verdict
-from labctl.places import installed
 from labctl.run import EVERYTHING, Options
 from labctl.session import Session
 from labctl.sweep import ROLE
-from labctl.waiting import poll
+from labctl.system.places import installed
+from labctl.system.waiting import poll
 
 actions.discover()
 SOON = 10.0  # seconds

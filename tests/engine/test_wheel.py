@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from labctl import catalogue, image
-from labctl.places import installed
 from labctl.session import Session
+from labctl.system.places import installed
 
 PINNED = re.compile(r"^([a-z0-9.-]+==[^ \\;]+)", re.MULTILINE)
 STACK = """\

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 from labctl import scenario
 from labctl.model import Phase, Result, Verdict
-from labctl.places import installed
 from labctl.run import Options, run
 from labctl.session import Session
+from labctl.system.places import installed
 
 AT_ONCE = 4
 yaml = YAML(typ="safe", pure=True)

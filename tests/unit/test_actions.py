@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from labctl import actions, scenario
 from labctl.actions import Action, Ask, Configure, Verb, plan, verbs
 from labctl.actions.firewall import Iptables
-from labctl.places import installed
+from labctl.system.places import installed
 
 actions.discover()
 KINDS = {key: kind for key, kind in actions.registry.items() if kind.__module__.startswith("labctl.")}

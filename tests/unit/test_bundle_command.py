@@ -14,7 +14,7 @@ import pytest
 from bundles import BASE, bundled, left
 from variants import labctl
 
-from labctl.places import RUNS
+from labctl.system.places import RUNS
 
 
 def test_a_run_is_bundled_by_the_name_of_its_scenario(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from labctl import catalogue
 from labctl.errors import UnknownName, UsageError
-from labctl.places import installed
+from labctl.system.places import installed
 
 
 def write(*files: Path) -> list[Path]:

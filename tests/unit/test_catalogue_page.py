@@ -9,9 +9,9 @@ from known import entries, scenarios
 from variants import labctl
 
 from labctl.model import Outcome
-from labctl.places import installed
 from labctl.report.catalogue import catalogue
 from labctl.report.text import plain
+from labctl.system.places import installed
 
 LINK = re.compile(r"\]\(#([a-z0-9-]+)\)")
 ANCHOR = re.compile(r'<a id="([a-z0-9-]+)"></a>')

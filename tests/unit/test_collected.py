@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from variants import pytest_in, python, variant
 
-from labctl.places import installed
+from labctl.system.places import installed
 
 pytest_plugins = ["pytester"]
 HEAVY = {"docker", "pydantic", "rich", "requests", "ruamel", "re2", "junitparser"}

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from labctl import catalogue, cli, clients, scenario
-from labctl.places import installed
+from labctl.system.places import installed
 
 COMMANDS = cli.labctl.list_commands(click.Context(cli.labctl))
 HEAVY = {"docker", "pydantic", "rich", "requests", "ruamel"}

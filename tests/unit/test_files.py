@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from small import shell
 
-from labctl import files
 from labctl.errors import NotWritten, UsageError
-from labctl.lock import alone
+from labctl.system import files
+from labctl.system.lock import alone
 
 LIMIT = 4096  # bytes, see `ulimit -f`
 GROWS = """

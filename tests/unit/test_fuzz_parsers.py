@@ -28,9 +28,9 @@ from symptoms_text import WORDED
 from labctl import bundle, fields, record, result, scenario, service, table, why
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
-from labctl.places import installed
 from labctl.report import why as report
 from labctl.symptoms import symptoms
+from labctl.system.places import installed
 
 SCENARIOS = sorted(installed("scenarios").glob("*.yaml"))
 STACKS = sorted(installed("compose").glob("*.yaml"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labctl import base, image
 from labctl.image import Layer
-from labctl.places import images
+from labctl.system.places import images
 
 BELOW = {"BASE": "below"}
 

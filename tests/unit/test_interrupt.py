@@ -14,15 +14,15 @@ import pytest
 
 from labctl import errors
 from labctl.errors import Interrupted, LabctlError
-from labctl.interrupt import SIGNALS, stoppable
-from labctl.threads import Workers
-from labctl.waiting import poll
+from labctl.system.interrupt import SIGNALS, stoppable
+from labctl.system.threads import Workers
+from labctl.system.waiting import poll
 
 READY = "ready"
 PROGRAM = """
 import signal, sys, threading, time
 from labctl.errors import EngineError
-from labctl.interrupt import stoppable
+from labctl.system.interrupt import stoppable
 
 lock = threading.Lock()
 
@@ -161,7 +161,7 @@ def test_an_engine_that_does_not_answer_does_not_hold_it_up(
 
 
 def test_a_thread_that_nobody_waits_for_does_not_hold_up_the_end_of_the_process() -> None:
-    program = "import time; from labctl.threads import Workers, aside; aside('x', time.sleep, 600)\n"
+    program = "import time; from labctl.system.threads import Workers, aside; aside('x', time.sleep, 600)\n"
     program += "pool = Workers(2, 'y'); pool.submit(time.sleep, 600); pool.shutdown(wait=False)"
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)

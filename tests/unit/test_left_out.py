@@ -10,7 +10,7 @@ import pytest
 from variants import labctl, variant
 
 from labctl.errors import UnknownName, listed, meant
-from labctl.places import installed
+from labctl.system.places import installed
 
 TEXT = "curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused"
 LOOKING = {"list": ["list"], "why": ["why", TEXT], "lookalikes": ["lookalikes", "--client", "curl"]}

@@ -10,7 +10,7 @@ import pytest
 from strangers import install, python
 from variants import labctl, variant
 
-from labctl.places import installed
+from labctl.system.places import installed
 
 TODO = "Rename this file with its scenario, or remove it."
 UNRECORDED = "not recorded yet: {} (labctl record NAME writes down the exact errors)\n"

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labctl.lock import alone
+from labctl.system.lock import alone
 
 HOLD = """
 import sys, pathlib
-from labctl.lock import alone
+from labctl.system.lock import alone
 with alone(pathlib.Path(sys.argv[1]), waiting=lambda: None):
     print("held", flush=True)
     sys.stdin.read()

@@ -8,9 +8,9 @@ from labctl import scenario
 from labctl.journal import REMOVING, Event
 from labctl.matrix import _longest_first, matrix, repeated
 from labctl.model import Result, Verdict
-from labctl.places import installed
 from labctl.run import Options
 from labctl.session import ready
+from labctl.system.places import installed
 
 
 def order(*names: str, times: int = 1) -> list[str]:

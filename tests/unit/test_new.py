@@ -16,8 +16,8 @@ from labctl import actions, scenario
 from labctl.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
 from labctl.fields import Written
-from labctl.places import installed
 from labctl.scenario_model import Scenario
+from labctl.system.places import installed
 
 EXAMPLE = re.compile(r"^( *)#(?! |$)(.*)$", re.MULTILINE)  # what can be used once the # is away
 EXAMPLE_GOES_ON = re.compile(r"^( *)#((?:  )+\S.*)$")

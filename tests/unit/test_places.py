@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl import places
+from labctl.system import places
 
 
 @pytest.mark.parametrize(

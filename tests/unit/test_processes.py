@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl import processes
-from labctl.processes import Process
+from labctl.system import processes
+from labctl.system.processes import Process
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from labctl.engine import images
-from labctl.progress import timed
+from labctl.system.progress import timed
 
 
 def test_each_line_carries_the_seconds_since_the_first() -> None:

@@ -17,9 +17,9 @@ from labctl import generated, record, scenario
 from labctl.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes, NotWritten
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
-from labctl.places import installed
 from labctl.record import Record, Recorded
 from labctl.run import _compared as compared
+from labctl.system.places import installed
 
 
 def test_a_record_is_what_each_client_saw_first_with_names_for_what_varies() -> None:

@@ -16,7 +16,7 @@ from labctl import record, scenario
 from labctl.commands.record import INSTALLED, conclude, demand_writable
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
-from labctl.places import installed
+from labctl.system.places import installed
 
 
 def test_a_place_where_nothing_can_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from variants import labctl, variant
 
 from labctl import record
 from labctl.model import Outcome
-from labctl.places import installed
+from labctl.system.places import installed
 
 
 def shown(folder: Path, *, title: str = "") -> list[str]:

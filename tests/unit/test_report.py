@@ -16,7 +16,7 @@ from labctl.journal import PHASE, REMOVING, Event
 from labctl.model import Diagnosis, Phase, Result, Verdict
 from labctl.report.many import Many, clock_time, summary
 from labctl.report.terminal import MOST_LINES, MOST_REASON, as_text
-from labctl.waiting import poll
+from labctl.system.waiting import poll
 
 LISTENERS = Diagnosis("ss -ltn", "server", "LISTEN\n" * (MOST_LINES + 3), judged=True, held=True, by="shows LISTEN")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")

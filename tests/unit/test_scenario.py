@@ -14,8 +14,8 @@ from labctl import scenario
 from labctl.causes import CAUSES
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Outcome
-from labctl.places import installed
 from labctl.scenario import Loaded
+from labctl.system.places import installed
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 

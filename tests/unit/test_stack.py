@@ -15,8 +15,8 @@ from labctl.compose import REFUSED
 from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName
 from labctl.merge import merge
-from labctl.places import installed
 from labctl.stack import Stack
+from labctl.system.places import installed
 
 ON_DISK = sorted(installed("compose").glob("*.yaml"))
 NOTHING = Document("scenario.yaml", {})

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from loopback import HERE, free_port
 
-from labctl.places import installed
-from labctl.waiting import poll
+from labctl.system.places import installed
+from labctl.system.waiting import poll
 
 PROGRAM = installed("compose") / "images" / "labctl" / "serve.py"
 GET = b"GET / HTTP/1.1\r\nHost: server\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 
 from labctl import wheels
 from labctl.errors import HostError
-from labctl.places import images, installed
+from labctl.system.places import images, installed
 from labctl.wheels import Python
 
 REQUIREMENT = re.compile(r"^[a-z0-9-]+==[^ ]+", re.MULTILINE)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labctl import files
+from labctl.system import files
 
 STATE = "LABCTL_STATE names another folder for labctl's state."
 

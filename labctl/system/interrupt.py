@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from labctl.errors import Interrupted, LabctlError
-from labctl.threads import aside
+from labctl.system.threads import aside
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECOND = 2  # the number of the signal that ends the process at once

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from labctl.files import EXHAUSTED
+from labctl.system.files import EXHAUSTED
 
 Progress = Callable[[str], None]
 """Hears, in short lines, what is being done."""

@@ -12,7 +12,7 @@ OWN_IMAGE = "labctl"  # what every host runs, and what the names of all our imag
 RUNS = Path(".labctl", "runs")  # below the folder that labctl is called in
 CONTROLS = Path(".labctl", "controls")  # the same of the runs beside a scenario's own
 PARENT = re.compile(r"^ARG ([A-Z]+)=([a-z]+)$", re.MULTILINE)  # in a Dockerfile: a folder beside its own
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def home(environment: Mapping[str, str] = os.environ) -> Path:

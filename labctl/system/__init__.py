@@ -1,0 +1,1 @@
+"""The machine itself, without Docker: where things lie, files, locks, waiting, threads, processes, signals."""
