@@ -9,12 +9,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     agent        PID 1 of a sandbox, run inside it
     clients      ways to try to connect, run inside the client host
     standin      a stand-in for a Docker Engine
-    bounds       how much of a file that people write is read
-    plainyaml    YAML's plain values, where the file may be anything
-    documents    YAML files, with the line and column of everything in them
-    generated    JSON files that labctl writes and people review
-    fields       the kinds of values that people write
-    placeholders  what a scenario leaves open until its lab stands
+    language     what people write: YAML, kinds of values, placeholders
     pcap         capture files, read into packets
     packets      captures of all hosts, put together into connections
     counters     the kernel's own counters

@@ -21,13 +21,13 @@ from labctl import standin
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.fields import Command
 from labctl.journal import LABCTL, REMOVING, Journal
 from labctl.lab import Lab
+from labctl.language.fields import Command
+from labctl.language.placeholders import FOLDER
 from labctl.model import Exit
 from labctl.onmachine import OnMachine
 from labctl.piped import Piped, command, given
-from labctl.placeholders import FOLDER
 from labctl.pod import ENDS, SANDBOX_STARTS
 from labctl.ports import Ports
 from labctl.service import Service

@@ -16,9 +16,9 @@ from labctl import actions, checks
 from labctl.actions.verbs import Deed, Kind, Verb
 from labctl.clients import UNIX, Target
 from labctl.clients._engine import PINNED
-from labctl.documents import Document, Path
 from labctl.errors import Mistake
-from labctl.placeholders import FOLDER, address_of, loopback_of
+from labctl.language.documents import Document, Path
+from labctl.language.placeholders import FOLDER, address_of, loopback_of
 from labctl.ports import FIRST, LAST
 from labctl.stack import ENGINE, Stack, bare_program, wrong_settings
 from labctl.standin import SOCKET, VERSION

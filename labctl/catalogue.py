@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from labctl.bounds import SUFFIXES
 from labctl.errors import UnknownName, UsageError
+from labctl.language.bounds import SUFFIXES
 from labctl.stack_file import is_stack
 from labctl.system.places import installed
 

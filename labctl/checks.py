@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl import documents, placeholders
 from labctl.clients import UNIX, Target
-from labctl.documents import Document
 from labctl.errors import Mistake, meant, nearest
-from labctl.fields import MOST_STEPS, address
+from labctl.language import documents, placeholders
+from labctl.language.documents import Document
+from labctl.language.fields import MOST_STEPS, address
 from labctl.stack import ENGINE, Stack, bare_program
 
 WAITS = ("after", "after-syns", "after-handshakes", "at-most", "between")  # of a trigger's step

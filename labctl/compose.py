@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labctl.documents import Document, Path
 from labctl.errors import Mistake, Mistakes
+from labctl.language.documents import Document, Path
 
 INTERPOLATION = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{|[A-Za-z_])")
 NAMESPACES = "No namespace is shared with the machine: every service has its own."

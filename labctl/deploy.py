@@ -16,8 +16,8 @@ from labctl.clients import speaking
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
 from labctl.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
+from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
 from labctl.onmachine import OnMachine
-from labctl.placeholders import UNASSIGNED, address_of, loopback_of
 from labctl.pod import SANDBOX_STARTS, Pod
 from labctl.service import Service
 from labctl.session import Session

@@ -11,12 +11,12 @@ from signal import strsignal
 from labctl import standin
 from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
-from labctl.fields import Command, argv, typed
 from labctl.journal import LABCTL, Journal
 from labctl.judge import unmet
 from labctl.lab import Lab
+from labctl.language.fields import Command, argv, typed
+from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
-from labctl.placeholders import FOLDER
 from labctl.pod import Pod
 from labctl.questions import criteria
 from labctl.scenario_model import DiagnosisStep

@@ -145,7 +145,7 @@ class HostError(LabctlError):
 
 
 class NotWritten(HostError):
-    """A file or a folder of labctl's own cannot be written; `errno` is the system's reason, see `labctl.system.files`."""
+    """A file or a folder of labctl's own cannot be written; `errno` is the reason, see `labctl.system.files`."""
 
     def __init__(self, what: str, errno: int, *, means: str = "", todo: str = "") -> None:
         super().__init__(what, means=means, todo=todo)

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import AfterValidator, Field
 
 from labctl import clients
-from labctl.fields import HOSTS, Amount, Duration, Errno, Host, Time, Written, known, one_of
+from labctl.language.fields import HOSTS, Amount, Duration, Errno, Host, Time, Written, known, one_of
 from labctl.model import Outcome, Stage
 from labctl.pcap import KINDS
 

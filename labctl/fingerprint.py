@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from labctl.documents import quoted
+from labctl.language.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
 from labctl.packets import shape
 from labctl.pcap import DATA, RST

@@ -14,11 +14,11 @@ from labctl.clients import UNIX, Target
 from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.engine.terminal import interact
 from labctl.errors import UsageError
-from labctl.fields import Command, argv
 from labctl.lab import Lab
+from labctl.language.fields import Command, argv
+from labctl.language.placeholders import FOLDER
 from labctl.model import Phase
 from labctl.observe import Observer
-from labctl.placeholders import FOLDER
 from labctl.session import Session
 from labctl.standin import SOCKET
 from labctl.system.places import with_agent

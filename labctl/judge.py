@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from labctl.expect import Expect
-from labctl.fields import matches
+from labctl.language.fields import matches
 from labctl.model import Finding, Outcome, Try
 from labctl.reproducible import AT_ONCE
 from labctl.scenario_model import DiagnosisStep

@@ -20,8 +20,8 @@ from labctl.errors import (
     UnknownName,
     indented,
 )
-from labctl.fields import argv, matches
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
+from labctl.language.fields import argv, matches
 from labctl.model import Ran
 from labctl.pod import Pod
 from labctl.sockets import HANDSHAKE, Ends

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labctl.documents import Path
+from labctl.language.documents import Path
 from labctl.readiness import Dependency, by_name
 
 OF_A_DOCUMENT = ("services", "networks", "volumes", "configs")  # parts whose entries have names of the user's own

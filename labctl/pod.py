@@ -17,7 +17,7 @@ from labctl.actions import DEVICE
 from labctl.attached import Attached
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
-from labctl.fields import Command
+from labctl.language.fields import Command
 from labctl.model import Exit, Listening, Ran
 from labctl.ports import Ports
 from labctl.service import Service

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from labctl.fields import LAST_PORT, Written
+from labctl.language.fields import LAST_PORT, Written
 
 SHORT = re.compile(r"(?:(127\.0\.0\.1):)?(\d{1,5}):(\d{1,5})", re.ASCII)
 FIRST, LAST = 19800, 19899

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from labctl import counters
 from labctl.expect import Expect, ExpectedPacket
-from labctl.fields import amounts_to
+from labctl.language.fields import amounts_to
 from labctl.model import Connection, Evidence, Finding, Packet
 from labctl.packets import shape
 

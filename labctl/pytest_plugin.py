@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.bounds import SUFFIXES, beginning
 from labctl.catalogue import demand_one
 from labctl.errors import LabctlError, UnknownName
+from labctl.language.bounds import SUFFIXES, beginning
 from labctl.stack_file import is_stack
 
 if TYPE_CHECKING:

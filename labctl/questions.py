@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.fields import typed
+from labctl.language.fields import typed
 from labctl.scenario_model import DiagnosisStep
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 from pydantic import BeforeValidator, Field
 
-from labctl.fields import LONGEST, Command, Host, Time, Written
+from labctl.language.fields import LONGEST, Command, Host, Time, Written
 
 
 class HealthCheck(Written):

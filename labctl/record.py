@@ -16,8 +16,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from labctl import generated
-from labctl.fields import Name, Written
+from labctl.language import jsonfile
+from labctl.language.fields import Name, Written
 from labctl.model import Outcome, Phase, Result, Stage, Try
 from labctl.reproducible import TimeClass, text, time_class
 
@@ -119,7 +119,7 @@ def encoded(record: Record) -> bytes:
     """Return a record as it is written: the keys in the schema's order, the clients by name, every text readable."""
     value = record.model_dump(mode="json")
     value["clients"] = dict(sorted(value["clients"].items()))
-    return generated.encoded(value)
+    return jsonfile.encoded(value)
 
 
 def write(file: Path, record: Record) -> None:
@@ -127,7 +127,7 @@ def write(file: Path, record: Record) -> None:
 
     Raises NotWritten, and LabctlError where it would be too large to be read again.
     """
-    generated.write(file, encoded(record))
+    jsonfile.write(file, encoded(record))
 
 
 def read(file: Path) -> Record | None:
@@ -136,10 +136,10 @@ def read(file: Path) -> Record | None:
     Raises Mistakes with everything that is wrong with the file.
     """
     todo = f"`labctl record {file.stem}` writes it anew."
-    record = generated.read(file, Record, todo)
+    record = jsonfile.read(file, Record, todo)
     if record is not None and record.scenario != file.stem:
         wrong = f"scenario: this is the record of {record.scenario!r}, and its file is called otherwise."
-        raise generated.mistakes(file, todo, wrong)
+        raise jsonfile.mistakes(file, todo, wrong)
     return record
 
 

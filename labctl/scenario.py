@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labctl import actions, border, checks, documents, placeholders, stack, stack_file
-from labctl.documents import Document
+from labctl import actions, border, checks, stack, stack_file
 from labctl.errors import Mistakes, UsageError
-from labctl.fields import HOSTS, NETWORKS
+from labctl.language import documents, placeholders
+from labctl.language.documents import Document
+from labctl.language.fields import HOSTS, NETWORKS
 from labctl.record import Record, file_of
 from labctl.record import read as read_record
 from labctl.scenario_model import Scenario, tags

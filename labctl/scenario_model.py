@@ -18,7 +18,7 @@ from labctl.causes import CAUSES
 from labctl.clients import Target
 from labctl.errors import listed, nearest
 from labctl.expect import Expect
-from labctl.fields import (
+from labctl.language.fields import (
     Command,
     ExitCode,
     Host,

@@ -10,7 +10,7 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from labctl import merge
-from labctl.fields import Command, Environment, Name, Sysctls, Written, address, one_of
+from labctl.language.fields import Command, Environment, Name, Sysctls, Written, address, one_of
 from labctl.ports import Ports
 from labctl.readiness import Dependency, HealthCheck, by_name
 from labctl.system.places import OWN_IMAGE, images, with_agent

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from labctl.fields import Descriptors, Duration, Environment, TargetURL, Time, Written
+from labctl.language.fields import Descriptors, Duration, Environment, TargetURL, Time, Written
 from labctl.readiness import Dependencies
 
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from labctl import compose, documents
-from labctl.documents import Document
+from labctl import compose
 from labctl.errors import Mistake, Mistakes, meant
-from labctl.fields import Name, Written, argv
+from labctl.language import documents
+from labctl.language.documents import Document
+from labctl.language.fields import Name, Written, argv
 from labctl.merge import merge
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service

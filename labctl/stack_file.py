@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from labctl.bounds import SUFFIXES, beginning
 from labctl.errors import UnknownName, UsageError
+from labctl.language.bounds import SUFFIXES, beginning
 from labctl.system.places import installed, leads_out
 
 SERVICES = re.compile(r"""^["']?services["']?\s*:""", re.MULTILINE)

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from labctl import generated
-from labctl.fields import Name, Written
+from labctl.language import jsonfile
+from labctl.language.fields import Name, Written
 
 COLUMNS = ("fixes", "traps", "answers")
 FILE = "controls.json"  # in the folder of the scenarios
@@ -55,12 +55,12 @@ def file_of(scenario_file: Path) -> Path:
 
 def read(file: Path) -> Table:
     """Return a table; an empty one where there is none. Raises Mistakes."""
-    return generated.read(file, Table, TODO) or Table()
+    return jsonfile.read(file, Table, TODO) or Table()
 
 
 def write(file: Path, table: Table) -> None:
     """Write a table, sorted by names. Raises NotWritten."""
-    generated.write(file, generated.encoded(_sorted(table.model_dump(mode="json", exclude_none=True))))
+    jsonfile.write(file, jsonfile.encoded(_sorted(table.model_dump(mode="json", exclude_none=True))))
 
 
 def _sorted(value: Any) -> Any:

@@ -10,7 +10,7 @@ import pydantic
 
 from labctl.actions.step import Ask, Step
 from labctl.actions.verbs import Verb
-from labctl.fields import Command, Duration, ExitCode, Host, Listener, Pattern, Time, Written, duration, typed
+from labctl.language.fields import Command, Duration, ExitCode, Host, Listener, Pattern, Time, Written, duration, typed
 
 registry: dict[str, type[Action]] = {}
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, SerializerFunctionWrapHand
 
 from labctl.actions import Action, Configure, Step
 from labctl.actions.verbs import plainly
-from labctl.fields import duration
+from labctl.language.fields import duration
 from labctl.settings import ClientSettings
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pydantic
 
 from labctl.actions import Action, Ask, Step, verbs
-from labctl.fields import Command, Host, Time, argv, typed
+from labctl.language.fields import Command, Host, Time, argv, typed
 
 
 class Run(Action, key="run"):

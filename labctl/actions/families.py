@@ -13,7 +13,7 @@ from typing import Any
 from labctl.actions.action import Action, registry
 from labctl.actions.step import Configure
 from labctl.errors import indented
-from labctl.fields import duration
+from labctl.language.fields import duration
 
 FAMILIES = "labctl.actions"  # the package, and the entry-point group
 broken_plugins: dict[str, str] = {}  # entry point to why it was left out

@@ -13,7 +13,7 @@ from typing import Self
 import pydantic
 
 from labctl.actions import Action, Proof, RuleCounter, Step, shell, tool
-from labctl.fields import Host
+from labctl.language.fields import Host
 
 RULE = re.compile(r"(ip|ip6|inet) [a-z]\w* (input|output|forward) [^\n;]+")
 OF_THE_PROGRAM = re.compile(r"-M|--mo(d(p\w*)?)?(=|$)|-[ADICRLSFZNXPEt]$")  # such as --modprobe, or another command

@@ -9,7 +9,7 @@ from typing import Annotated
 import pydantic
 
 from labctl.actions import Action, Proof, Step, verbs
-from labctl.fields import Command, Duration, Environment, Host, one_of, typed
+from labctl.language.fields import Command, Duration, Environment, Host, one_of, typed
 from labctl.ports import Ports
 
 SIGNALS = [sign.name for sign in signal.Signals]

@@ -9,7 +9,7 @@ import pydantic
 
 from labctl.actions import Action, Ask, Step
 from labctl.clients import Target
-from labctl.fields import Host, TargetURL, Time
+from labctl.language.fields import Host, TargetURL, Time
 
 MOST = 1000
 

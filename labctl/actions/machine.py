@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pydantic
 
 from labctl.actions import DEVICE, Action, Proof, Step, shell, verbs
-from labctl.fields import Host, Sysctls
+from labctl.language.fields import Host, Sysctls
 
 DOWN = f"ip -o link show {DEVICE} | grep -q 'state DOWN'"
 READ = "test \"$(sysctl -n {} | tr '\\t' ' ')\" ="  # sysctl(8) parts several numbers by tabs

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 import pydantic
 
 from labctl.actions import DEVICE, Action, Proof, Step, shell, tool, verbs
-from labctl.fields import Host, Network
+from labctl.language.fields import Host, Network
 
 SMALLEST_MTU, LARGEST_MTU = 68, 65535  # RFC 791; drivers/net/veth.c
 ROUTE_TYPES = ("unicast", "blackhole", "unreachable", "prohibit", "throw")  # ip-route(8)

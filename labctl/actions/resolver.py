@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import pydantic
 
 from labctl.actions import Action, Ask, Proof, Step, shell
-from labctl.fields import Host, Name, address
-from labctl.placeholders import PLACEHOLDER
+from labctl.language.fields import Host, Name, address
+from labctl.language.placeholders import PLACEHOLDER
 
 SHOWS = {"servfail": "status: SERVFAIL", "refused": "status: REFUSED", "nothing": "timed out"}  # dig(1)
 

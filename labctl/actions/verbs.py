@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from labctl.fields import Command, Written, duration
+from labctl.language.fields import Command, Written, duration
 from labctl.ports import Ports
 
 

@@ -14,8 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from labctl import catalogue
-from labctl.bounds import SUFFIXES
 from labctl.errors import UsageError
+from labctl.language.bounds import SUFFIXES
 from labctl.system.places import installed
 
 PATH = "file"  # click's word for: the shell's own completion of paths

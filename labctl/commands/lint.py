@@ -58,8 +58,8 @@ def _read(files: Sequence[Path]) -> Records:
 def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
     """Yield the records whose scenario there is no more, in every folder of which all scenarios are read."""
     from labctl import record
-    from labctl.bounds import SUFFIXES
-    from labctl.documents import quoted
+    from labctl.language.bounds import SUFFIXES
+    from labctl.language.documents import quoted
     from labctl.report.text import plain
     from labctl.stack_file import is_stack
 
@@ -90,7 +90,7 @@ def _in_tables(files: Sequence[Path]) -> Iterator[Mistake]:
 def _misspelt(records: Records) -> Iterator[Mistake]:
     """Yield the clients of records that labctl does not know, where it knows one that was likely meant."""
     from labctl import record
-    from labctl.documents import quoted
+    from labctl.language.documents import quoted
 
     for file, recorded in records.items():
         for client in _strangers(recorded):

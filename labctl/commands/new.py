@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.bounds import SUFFIXES
 from labctl.catalogue import FOLDER
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError
+from labctl.language.bounds import SUFFIXES
 from labctl.system import files
 
 if TYPE_CHECKING:
-    from labctl.documents import Document
+    from labctl.language.documents import Document
 
 TEMPLATE = Path(__file__).with_suffix(".yaml")
 LIST = re.compile(r"^# <(\w+)>$", re.MULTILINE)  # a line of the template in whose place a list of what there is comes
@@ -65,7 +65,7 @@ def _allowed(name: str) -> str:
     """Return the name, if a scenario may have it; raises UsageError."""
     import pydantic
 
-    from labctl.fields import Name
+    from labctl.language.fields import Name
 
     try:
         return str(pydantic.TypeAdapter(Name).validate_python(name))
@@ -117,7 +117,7 @@ def _copy(source: str, name: str, folder: Path) -> str:
 
 def _template(name: str) -> str:
     """Return labctl's own first scenario, with lists of what there is in its comments."""
-    from labctl import documents
+    from labctl.language import documents
 
     text = _replaced(TEMPLATE.read_text(encoding="utf-8"), documents.read(TEMPLATE), {"name": name})
     lists = _lists()
@@ -137,9 +137,10 @@ def _replaced(text: str, document: Document, values: Mapping[str, str]) -> str:
 
 def _lists() -> dict[str, str]:
     """Return what there is to choose from in a scenario, as comments by the names that the template has for them."""
-    from labctl import actions, clients, placeholders
+    from labctl import actions, clients
     from labctl.abilities import ABILITIES
     from labctl.causes import CAUSES
+    from labctl.language import placeholders
     from labctl.model import Outcome, Stage
     from labctl.pcap import KINDS
     from labctl.system.places import installed

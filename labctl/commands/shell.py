@@ -99,8 +99,8 @@ def _introduce(out: Console, observer: Observer, here: Spot, session: Session) -
     """Say where the person is, and what is worth typing."""
     from rich.text import Text
 
-    from labctl.fields import typed
     from labctl.inside import from_outside, looks, tries, ways_in
+    from labctl.language.fields import typed
     from labctl.report.text import plain
 
     commands = [*tries(observer, here), *looks(observer)]

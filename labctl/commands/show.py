@@ -37,7 +37,7 @@ def command(name: str) -> None:
 def _claim(loaded: Loaded) -> Iterator[str]:
     """Yield what a scenario claims, each part on a line."""
     from labctl.causes import CAUSES
-    from labctl.fields import typed
+    from labctl.language.fields import typed
     from labctl.questions import question
 
     one = loaded.scenario

@@ -13,8 +13,8 @@ from labctl import actions
 from labctl.actions import Action, Proof, shell
 from labctl.errors import AgentRefused, NotInPlace
 from labctl.lab import Lab
+from labctl.language.placeholders import filled
 from labctl.model import Exit, Outcome
-from labctl.placeholders import filled
 
 actions.discover()
 Seen = Callable[[Lab], Any]

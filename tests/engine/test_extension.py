@@ -15,7 +15,7 @@ PLUGIN = '''\
 from collections.abc import Sequence
 
 from labctl.actions import Action, Ask, Proof, Step
-from labctl.fields import Host
+from labctl.language.fields import Host
 
 
 class Blackhole(Action, key="blackhole"):

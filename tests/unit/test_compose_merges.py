@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from compose_merges import ABSENT, FILE, FRAME, PROJECT, Row, pairs, placed, recorded
 
-from labctl import compose, documents, stack
-from labctl.documents import Document
+from labctl import compose, stack
 from labctl.errors import Mistakes
+from labctl.language import documents
+from labctl.language.documents import Document
 from labctl.merge import merge
 from labctl.service import Service
 from labctl.stack import Stack

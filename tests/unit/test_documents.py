@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from labctl import bounds, documents
-from labctl.documents import Document
 from labctl.errors import Mistakes, UsageError
-from labctl.fields import Duration, Written
+from labctl.language import bounds, documents
+from labctl.language.documents import Document
+from labctl.language.fields import Duration, Written
 
 
 class Inner(Written):

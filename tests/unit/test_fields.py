@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.clients import Target
-from labctl.fields import HOSTS, LONGEST, Duration, Host, Pattern, TargetURL, Written, argv, duration, matches, typed
+from labctl.language.fields import (
+    HOSTS,
+    LONGEST,
+    Duration,
+    Host,
+    Pattern,
+    TargetURL,
+    Written,
+    argv,
+    duration,
+    matches,
+    typed,
+)
 
 DURATION: pydantic.TypeAdapter[float] = pydantic.TypeAdapter(Duration)
 PATTERN: pydantic.TypeAdapter[str] = pydantic.TypeAdapter(Pattern)

@@ -25,9 +25,10 @@ from ruamel.yaml import YAML
 from symptoms_real import REAL
 from symptoms_text import WORDED
 
-from labctl import bundle, fields, record, result, scenario, service, table, why
+from labctl import bundle, record, result, scenario, service, table, why
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
+from labctl.language import fields
 from labctl.report import why as report
 from labctl.symptoms import symptoms
 from labctl.system.places import installed

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from labctl import actions, scenario
 from labctl.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
-from labctl.fields import Written
+from labctl.language.fields import Written
 from labctl.scenario_model import Scenario
 from labctl.system.places import installed
 

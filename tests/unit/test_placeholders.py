@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.placeholders import UNASSIGNED, address_of, filled, known, loopback_of, named, of_target
+from labctl.language.placeholders import UNASSIGNED, address_of, filled, known, loopback_of, named, of_target
 
 SCENARIO = {
     "title": "about ${nothing}",

@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from labctl.fields import Written
+from labctl.language.fields import Written
 from labctl.ports import FIRST, LAST, Port, Ports
 from labctl.service import Service
 from labctl.specs import Foothold, Machine, Place, on_the_machine, sandbox

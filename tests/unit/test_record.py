@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, ran, seen
 
-from labctl import generated, record, scenario
+from labctl import record, scenario
 from labctl.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes, NotWritten
+from labctl.language import jsonfile
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
 from labctl.record import Record, Recorded
 from labctl.run import _compared as compared
@@ -102,7 +103,7 @@ def test_a_write_that_fails_leaves_the_old_record_alone(tmp_path: Path) -> None:
     file = tmp_path / "server-down.json"
     record.write(file, seen(CURL))
     with pytest.raises(LabctlError, match="more than are read again"):
-        record.write(file, seen(replace(CURL, says="x" * generated.MOST_BYTES)))
+        record.write(file, seen(replace(CURL, says="x" * jsonfile.MOST_BYTES)))
     file.with_name("folder.json").mkdir()
     with pytest.raises(NotWritten, match="directory"):
         record.write(file.with_name("folder.json"), seen(CURL))
@@ -132,7 +133,7 @@ def broken(folder: Path, raw: bytes) -> list[str]:
         (b"[" * 100_000, "FILE:1:1: this file holds what labctl never writes."),
         (b'{"a": ' + b"9" * 10_000 + b"}", "FILE:1:1: this file holds what labctl never writes."),
         (
-            b" " * (generated.MOST_BYTES + 1),
+            b" " * (jsonfile.MOST_BYTES + 1),
             "FILE:1:1: this file is larger than 4 MiB, and labctl writes none that is.",
         ),
     ],

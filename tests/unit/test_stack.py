@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from labctl import documents, stack, stack_file
+from labctl import stack, stack_file
 from labctl.compose import REFUSED
-from labctl.documents import Document
 from labctl.errors import Mistakes, UnknownName
+from labctl.language import documents
+from labctl.language.documents import Document
 from labctl.merge import merge
 from labctl.stack import Stack
 from labctl.system.places import installed

@@ -19,8 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 
-from labctl.bounds import MOST_BYTES
 from labctl.errors import Mistake, Mistakes
+from labctl.language.bounds import MOST_BYTES
 from labctl.system.places import leads_out
 
 MOST_VALUES = 2_000

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from labctl.clients import Target
-from labctl.documents import Path
+from labctl.language.documents import Path
 
 PLACEHOLDER = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 TARGET_URL, TARGET_HOST, TARGET_PORT = "client.target.url", "client.target.host", "client.target.port"

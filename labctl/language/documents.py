@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from labctl import plainyaml
 from labctl.errors import Mistake, Mistakes, listed, nearest
-from labctl.plainyaml import Path, Place, quoted
+from labctl.language import yaml
+from labctl.language.yaml import Path, Place, quoted
 
 __all__ = ["Document", "M", "Path", "Place", "parse", "quoted", "read", "written_path"]
 
@@ -66,7 +66,7 @@ def read(file: File, shown_as: str | None = None) -> Document:
     Raises Mistakes where it cannot be read, is no YAML, or holds what no scenario needs.
     """
     shown = shown_as or str(file)
-    value, reader = plainyaml.read(file, shown)
+    value, reader = yaml.read(file, shown)
     return Document(shown, value, reader.keys, reader.values)
 
 

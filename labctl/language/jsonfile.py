@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from labctl.documents import WORDS, quoted
 from labctl.errors import LabctlError, Mistake, Mistakes
-from labctl.plainyaml import LINK
+from labctl.language.documents import WORDS, quoted
+from labctl.language.yaml import LINK
 from labctl.system import files
 from labctl.system.places import leads_out
 
