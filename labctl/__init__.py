@@ -10,10 +10,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     clients      ways to try to connect, run inside the client host
     standin      a stand-in for a Docker Engine
     language     what people write: YAML, kinds of values, placeholders
-    pcap         capture files, read into packets
-    packets      captures of all hosts, put together into connections
-    counters     the kernel's own counters
-    sockets      the kernel's own list of sockets
+    kernel       what kernels say: captures, counters, sockets
     stack_file   which files are stacks, and where a scenario's lies
     compose      a Compose document before it is read: refused, escaped
     ports        ports of a service that are published on the machine

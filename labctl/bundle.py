@@ -116,7 +116,7 @@ def _sha256(content: bytes) -> str:
 
 def _missing(result: Result, names: Iterable[str]) -> tuple[str, ...]:
     """Return what a whole run leaves and is not among the names."""
-    from labctl.packets import owners
+    from labctl.kernel.packets import owners
 
     captures = (host + PCAP for host in dict.fromkeys(owners(result.names).values()))
     return tuple(sorted({*results.OPTIONAL, *captures}.difference(names)))

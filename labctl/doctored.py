@@ -175,8 +175,8 @@ def _connections(phase: PhaseResult) -> tuple[Connection, ...]:
 
 def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[str, list[Connection]]:
     """Return how the connections of the whole run went, by their ends; raises UsageError where that cannot be read."""
-    from labctl.packets import connections
-    from labctl.pcap import Captured
+    from labctl.kernel.packets import connections
+    from labctl.kernel.pcap import Captured
 
     captures = [Captured(host, pcap) for host, pcap in pcaps.items()]
     for one in captures:
@@ -203,6 +203,6 @@ def _course(one: Connection) -> str:
 
 
 def _packets(one: Connection) -> list[Packet]:
-    from labctl.pcap import ARP_REQUEST
+    from labctl.kernel.pcap import ARP_REQUEST
 
     return [packet for packet in one.packets if packet.kind != ARP_REQUEST]

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from labctl import counters, packets, pcap, sockets
 from labctl.actions import Action, Ask, RuleCounter
 from labctl.errors import LabctlError, LabError, UnknownName
 from labctl.journal import LABCTL, Journal
+from labctl.kernel import counters, packets, pcap, sockets
 from labctl.lab import Lab
 from labctl.model import Evidence, Look
 from labctl.witness import Glance

@@ -9,9 +9,9 @@ import pydantic
 from pydantic import AfterValidator, Field
 
 from labctl import clients
+from labctl.kernel.pcap import KINDS
 from labctl.language.fields import HOSTS, Amount, Duration, Errno, Host, Time, Written, known, one_of
 from labctl.model import Outcome, Stage
-from labctl.pcap import KINDS
 
 KnownPacket = Annotated[str, known("kind of packet", KINDS)]
 KnownClient = Annotated[str, known("client", clients.names())]

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any
 
+from labctl.kernel.packets import shape
+from labctl.kernel.pcap import DATA, RST
 from labctl.language.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
-from labctl.packets import shape
-from labctl.pcap import DATA, RST
 from labctl.record import contrast, recorded
 from labctl.reproducible import text
 

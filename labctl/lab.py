@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labctl import sockets
 from labctl.actions import Action, Ask, Configure, Proof, Until, Verb
 from labctl.actions.verbs import Execute
 from labctl.calls import carried_out
@@ -21,10 +20,11 @@ from labctl.errors import (
     indented,
 )
 from labctl.journal import DOCKER, LABCTL, WAITING, Journal
+from labctl.kernel import sockets
+from labctl.kernel.sockets import HANDSHAKE, Ends
 from labctl.language.fields import argv, matches
 from labctl.model import Ran
 from labctl.pod import Pod
-from labctl.sockets import HANDSHAKE, Ends
 from labctl.system.waiting import poll
 from labctl.wire import ANSWERS, Program, demand
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from labctl import guard, sockets, specs
+from labctl import guard, specs
 from labctl.actions import DEVICE
 from labctl.attached import Attached
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
+from labctl.kernel import sockets
 from labctl.language.fields import Command
 from labctl.model import Exit, Listening, Ran
 from labctl.ports import Ports

@@ -8,8 +8,8 @@ from functools import partial
 
 from labctl.actions import Action, Ask
 from labctl.errors import DeadlineExceeded
+from labctl.kernel.sockets import Ends
 from labctl.lab import Lab
-from labctl.sockets import Ends
 
 
 class Triggers:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from labctl.atlas import Entry
 from labctl.causes import CAUSES
 from labctl.clients import UNIX, Target
+from labctl.kernel.pcap import ARP_REQUEST
 from labctl.language.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
-from labctl.pcap import ARP_REQUEST
 from labctl.record import Recorded
 from labctl.reproducible import text
 from labctl.symptoms import Symptom

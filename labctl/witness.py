@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused, NotWritten
-from labctl.pcap import SNAP, Captured, header
+from labctl.kernel import counters, packets, sockets
+from labctl.kernel.pcap import SNAP, Captured, header
 from labctl.wire import ANSWERS, Program
 
 MOST_PACKETS = 20_000

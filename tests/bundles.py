@@ -19,9 +19,9 @@ from handmade import OK, REFUSED, phase, result
 from labctl.bundle import MANIFEST, Verified, make, verify
 from labctl.fingerprint import fingerprint
 from labctl.journal import NOTE, Journal
+from labctl.kernel.packets import connections
+from labctl.kernel.pcap import header
 from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
-from labctl.packets import connections
-from labctl.pcap import header
 from labctl.result import COUNTERS, counters
 from labctl.system.places import RUNS
 

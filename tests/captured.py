@@ -10,9 +10,9 @@ from typing import Any
 
 import dpkt
 
+from labctl.kernel.packets import connections
+from labctl.kernel.pcap import Captured, header
 from labctl.model import Connection
-from labctl.packets import connections
-from labctl.pcap import Captured, header
 
 CLIENT, SERVER, ROUTER, ABSENT = "198.19.3.2", "198.19.3.3", "198.19.3.4", "198.19.3.14"
 CLIENT6, SERVER6 = "fd00::2", "fd00::3"

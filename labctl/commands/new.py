@@ -140,9 +140,9 @@ def _lists() -> dict[str, str]:
     from labctl import actions, clients
     from labctl.abilities import ABILITIES
     from labctl.causes import CAUSES
+    from labctl.kernel.pcap import KINDS
     from labctl.language import placeholders
     from labctl.model import Outcome, Stage
-    from labctl.pcap import KINDS
     from labctl.system.places import installed
 
     explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.discover().items())}

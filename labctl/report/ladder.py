@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from labctl.kernel.packets import shape
+from labctl.kernel.pcap import ACK, ARP_REQUEST, ICMP_KINDS, KINDS
 from labctl.model import Connection, Packet
-from labctl.packets import shape
-from labctl.pcap import ACK, ARP_REQUEST, ICMP_KINDS, KINDS
 from labctl.report.text import plain
 
 WIDTH = 76  # columns, at most

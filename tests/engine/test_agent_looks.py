@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from labctl import counters, packets, sockets
 from labctl.errors import AgentRefused
+from labctl.kernel import counters, packets, sockets
+from labctl.kernel.pcap import RECORD, Captured, header
 from labctl.lab import Lab
 from labctl.model import Listening
-from labctl.pcap import RECORD, Captured, header
 from labctl.system.waiting import poll
 from labctl.witness import Limits
 

@@ -18,12 +18,13 @@ import trying
 import understanding
 from labs import sandbox_of
 
-from labctl import actions, pcap, scenario
+from labctl import actions, scenario
 from labctl.deploy import deployed
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
 from labctl.evidence import Witnesses
 from labctl.journal import Journal, new_folder
+from labctl.kernel import pcap
 from labctl.lab import Lab
 from labctl.model import Connection, Result, Verdict
 from labctl.run import EVERYTHING, Options

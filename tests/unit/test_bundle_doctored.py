@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from labctl.bundle import MANIFEST, make, verify
 from labctl.doctored import MOST_CAPTURED, contradictions
 from labctl.fingerprint import fingerprint
+from labctl.kernel.pcap import FILE, RECORD, header
 from labctl.model import Evidence, Finding, Phase, Verdict
-from labctl.pcap import FILE, RECORD, header
 
 
 @pytest.fixture(scope="module")

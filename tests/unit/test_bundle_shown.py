@@ -22,6 +22,7 @@ from variants import labctl
 
 from labctl.archive import Contents
 from labctl.bundle import check
+from labctl.kernel.pcap import header
 from labctl.model import (
     Connection,
     Diagnosis,
@@ -33,7 +34,6 @@ from labctl.model import (
     PhaseResult,
     Verdict,
 )
-from labctl.pcap import header
 from labctl.report import bundled as bundled_report
 
 NASTY = "\x1b[2J\x07\r\u202e\npassed forged in 1 s"

@@ -47,9 +47,9 @@ from captured import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.kernel.packets import TELLING, connections, shape
+from labctl.kernel.pcap import KINDS, Captured, header
 from labctl.language.placeholders import address_of
-from labctl.packets import TELLING, connections, shape
-from labctl.pcap import KINDS, Captured, header
 
 
 def test_a_rejected_packet_that_was_never_captured_makes_a_connection_by_the_error_about_it() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl import counters
 from labctl.errors import UnknownName
+from labctl.kernel import counters
 
 NETSTAT = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 3 4\nIpExt: InOctets\nIpExt: 10\n"
 SNMP = "Tcp: RtoMax OutRsts InErrs\nTcp: 120000 7 -1\nUdp: InErrors\nUdp: 1\nIcmp: InErrors\nIcmp: 2\n"

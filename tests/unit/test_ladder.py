@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.kernel.pcap import KINDS
 from labctl.model import NOBODY, Connection, Packet
-from labctl.pcap import KINDS
 from labctl.report.ladder import WIDTH, expected_ladder, ladder
 
 SYN = Packet(0.0, "client", "SYN", again=False, reached="server")

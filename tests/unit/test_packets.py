@@ -31,9 +31,9 @@ from captured import (
     wire,
 )
 
-from labctl import pcap
+from labctl.kernel import pcap
+from labctl.kernel.packets import connections, shape
 from labctl.model import NOBODY, Connection, Packet
-from labctl.packets import connections, shape
 
 
 def test_a_host_where_nothing_listens_answers_with_a_reset() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from labctl import sockets
 from labctl.agent.looks import Looks, answer
+from labctl.kernel import sockets
 from labctl.model import Listening
 
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from labctl import pcap
+from labctl.kernel import pcap
+from labctl.kernel.pcap import ACK, ARP_REQUEST, FIN, ICMP_KINDS, RST, SYN, SYN_ACK, Captured, Flow, Frame, Seen
 from labctl.model import NOBODY, Connection, Packet
-from labctl.pcap import ACK, ARP_REQUEST, FIN, ICMP_KINDS, RST, SYN, SYN_ACK, Captured, Flow, Frame, Seen
 
 TELLING = frozenset({SYN, SYN_ACK, RST, *ICMP_KINDS})  # these always tell how an attempt went
 HOST_ADDRESS = "address."  # what the name of a host's address begins with, see labctl.placeholders.address_of

@@ -1,0 +1,1 @@
+"""What kernels say, read into values: captures, counters, lists of sockets. Pure: nothing here asks a kernel."""
