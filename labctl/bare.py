@@ -17,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from labctl import standin
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
@@ -34,6 +33,7 @@ from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack import ENGINE, Stack, bare_program
+from labctl.standin import server
 from labctl.system import files
 from labctl.wire import Program
 
@@ -70,8 +70,8 @@ class Bare(OnMachine):
         """Return the module that is run, and its environment."""
         if bare_program(self._current) == ENGINE:
             group = NOBODY if os.geteuid() == 0 else os.getgid()
-            own = {standin.FOLDER: str(self._folder), standin.CLIENTS: str(group)}
-            return standin.__name__, {**self._current.environment, **own}
+            own = {server.FOLDER: str(self._folder), server.CLIENTS: str(group)}
+            return server.__name__, {**self._current.environment, **own}
         become = {USER: f"{NOBODY}:{NOBODY}"} if os.geteuid() == 0 else {}
         loaded = ",".join(self.place.clients or ())
         return CLIENTS, {WARM: UNIX, ONLY: loaded, REACH: str(self._folder), **become}
@@ -151,7 +151,7 @@ def listed_here() -> str:
 
 def at_socket(folder: Path) -> str:
     """Return what `ls -l` shows of the engine's socket in a lab's folder, and whether somebody listens there."""
-    path = folder / standin.SOCKET
+    path = folder / server.SOCKET
     try:
         there = path.stat()
     except FileNotFoundError:

@@ -21,7 +21,7 @@ from labctl.language.documents import Document, Path
 from labctl.language.placeholders import FOLDER, address_of, loopback_of
 from labctl.ports import FIRST, LAST
 from labctl.stack import ENGINE, Stack, bare_program, wrong_settings
-from labctl.standin import SOCKET, VERSION
+from labctl.standin.server import SOCKET, VERSION
 
 BARE_LOOKS = {"log", "socket"}
 OWN_SOCKET = f"{UNIX}://${{{FOLDER}}}/{SOCKET}"

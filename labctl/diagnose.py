@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from signal import strsignal
 
-from labctl import standin
 from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.journal import LABCTL, Journal
@@ -20,6 +19,7 @@ from labctl.model import Diagnosis, Ran
 from labctl.pod import Pod
 from labctl.questions import criteria
 from labctl.scenario_model import DiagnosisStep
+from labctl.standin import server
 from labctl.system.threads import Workers
 from labctl.system.waiting import poll
 
@@ -65,7 +65,7 @@ def _taken(
         host, command = step.ports, f"docker port {step.ports}"
         output = lab.pod(step.ports).published()
     elif step.socket is not None:
-        host, command = step.socket, f"ls -l {standin.SOCKET}; ss -xl"
+        host, command = step.socket, f"ls -l {server.SOCKET}; ss -xl"
         output = at_socket(Path(lab.values[FOLDER]))
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"

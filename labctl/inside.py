@@ -20,7 +20,7 @@ from labctl.language.placeholders import FOLDER
 from labctl.model import Phase
 from labctl.observe import Observer
 from labctl.session import Session
-from labctl.standin import SOCKET
+from labctl.standin.server import SOCKET
 from labctl.system.places import with_agent
 
 Place = Literal["tools", "service"]

@@ -19,7 +19,7 @@ from labctl.language.fields import Name, Written, argv
 from labctl.merge import merge
 from labctl.readiness import by_name
 from labctl.service import DEFAULT, Few, Service
-from labctl.standin import unknown
+from labctl.standin.server import unknown
 from labctl.system.places import OWN_IMAGE, images
 
 MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine

@@ -12,7 +12,7 @@ import pytest
 
 from labctl.engine.connection import Connection
 from labctl.piped import Piped
-from labctl.standin import FOLDER, SOCKET
+from labctl.standin.server import FOLDER, SOCKET
 from labctl.system.waiting import poll
 
 ABSENT = ("/nothing", "/vx.1/version", "/v1.41/nothing")
@@ -51,7 +51,7 @@ def of_the_standin(versions: dict[str, str], tmp_path_factory: pytest.TempPathFa
     """Start a stand-in with the engine's versions; return its socket."""
     folder = tmp_path_factory.mktemp("standin")
     own = {"API": versions["ApiVersion"], "MINIMUM": versions["MinAPIVersion"], FOLDER: str(folder)}
-    program = Piped("labctl.standin", own, folder)
+    program = Piped("labctl.standin.server", own, folder)
     printed = bytearray()
     program.listen(lambda _, output: printed.extend(output), lambda: None)
     poll(lambda: b"API listen on" in printed, 10, "the stand-in to listen")

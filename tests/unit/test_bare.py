@@ -23,7 +23,7 @@ from labctl.piped import Piped
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import ready
-from labctl.standin import FOLDER, SOCKET, refusal
+from labctl.standin.server import FOLDER, SOCKET, refusal
 from labctl.system.places import installed
 from labctl.system.processes import Process, look, running, with_descendants
 from labctl.system.waiting import poll

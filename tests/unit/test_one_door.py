@@ -30,7 +30,7 @@ WRITING = {
 EXCEPTIONS = {
     "system/files.py": "it is the door",
     "agent": "it runs in a host, and what it writes there is the host's",
-    "standin.py": "it is the program of a host, and its socket lies in the folder of its lab",
+    "standin": "it is the program of a host, and its socket lies in the folder of its lab",
 }
 IN_MEMORY = "fileobj"  # of tarfile.open
 HARMLESS = {"cli.py": {"os.open(os.devnull, os.O_WRONLY)"}}  # nothing is kept there
