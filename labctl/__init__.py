@@ -11,14 +11,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     standin      a stand-in for a Docker Engine
     language     what people write: YAML, kinds of values, placeholders
     kernel       what kernels say: captures, counters, sockets
-    stack_file   which files are stacks, and where a scenario's lies
-    compose      a Compose document before it is read: refused, escaped
-    ports        ports of a service that are published on the machine
-    readiness    when a service counts as ready, and who waits for it
-    merge        one Compose document merged over another
-    service      one service of a stack
-    stack        Compose files, read into hosts and networks
-    settings     how a client tries
+    stack        stacks: Compose files, read into hosts and networks
     actions      what can be done to a lab
     reproducible  text and times without what varies from run to run
     record       the exact errors of a scenario, on file beside it

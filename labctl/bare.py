@@ -1,7 +1,7 @@
 """A lab without an engine: its hosts are processes of labctl's own, on no network, with a folder that they share.
 
 A scenario about the engine itself is played so, with a stand-in for one: whoever has no engine can run it. Nothing runs
-here but labctl's own two programs, with settings of their own; `labctl.stack` and `labctl.border` see to that.
+here but labctl's own two programs, with settings of their own; `labctl.stack.model` and `labctl.border` see to that.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from labctl.model import Exit
 from labctl.onmachine import OnMachine
 from labctl.piped import Piped, command, given
 from labctl.pod import ENDS, SANDBOX_STARTS
-from labctl.ports import Ports
-from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
-from labctl.stack import ENGINE, Stack, bare_program
+from labctl.stack.model import ENGINE, Stack, bare_program
+from labctl.stack.ports import Ports
+from labctl.stack.service import Service
 from labctl.standin import server
 from labctl.system import files
 from labctl.wire import Program

@@ -19,8 +19,8 @@ from labctl.clients._engine import PINNED
 from labctl.errors import Mistake
 from labctl.language.documents import Document, Path
 from labctl.language.placeholders import FOLDER, address_of, loopback_of
-from labctl.ports import FIRST, LAST
-from labctl.stack import ENGINE, Stack, bare_program, wrong_settings
+from labctl.stack.model import ENGINE, Stack, bare_program, wrong_settings
+from labctl.stack.ports import FIRST, LAST
 from labctl.standin.server import SOCKET, VERSION
 
 BARE_LOOKS = {"log", "socket"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labctl.errors import UnknownName, UsageError
 from labctl.language.bounds import SUFFIXES
-from labctl.stack_file import is_stack
+from labctl.stack.find import is_stack
 from labctl.system.places import installed
 
 FOLDER = Path("scenarios")  # below the folder that labctl is called in

@@ -19,10 +19,10 @@ from labctl.lab import Lab
 from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
 from labctl.onmachine import OnMachine
 from labctl.pod import SANDBOX_STARTS, Pod
-from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Foothold, Machine, Place
-from labctl.stack import Stack
+from labctl.stack.model import Stack
+from labctl.stack.service import Service
 from labctl.sweep import RUN, SCENARIO, sweep
 from labctl.witness import Limits, Witness, prepare
 

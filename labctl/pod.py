@@ -20,10 +20,10 @@ from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
 from labctl.kernel import sockets
 from labctl.language.fields import Command
 from labctl.model import Exit, Listening, Ran
-from labctl.ports import Ports
-from labctl.service import Service
 from labctl.session import Session
 from labctl.specs import Place
+from labctl.stack.ports import Ports
+from labctl.stack.service import Service
 from labctl.wire import ANSWERS, Program, demand
 from labctl.witness import Witness
 

@@ -21,7 +21,7 @@ import pytest
 from labctl.catalogue import demand_one
 from labctl.errors import LabctlError, UnknownName
 from labctl.language.bounds import SUFFIXES, beginning
-from labctl.stack_file import is_stack
+from labctl.stack.find import is_stack
 
 if TYPE_CHECKING:
     from labctl.journal import Event

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labctl import actions, border, checks, stack, stack_file
+from labctl import actions, border, checks
 from labctl.errors import Mistakes, UsageError
 from labctl.language import documents, placeholders
 from labctl.language.documents import Document
@@ -16,7 +16,8 @@ from labctl.language.fields import HOSTS, NETWORKS
 from labctl.record import Record, file_of
 from labctl.record import read as read_record
 from labctl.scenario_model import Scenario, tags
-from labctl.stack import Stack
+from labctl.stack import find, model
+from labctl.stack.model import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
     if not isinstance(name, str):
         return None, None
     try:
-        found = stack_file.find(name, file.parent)
+        found = find.find(name, file.parent)
     except UsageError as error:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")
-    return found, stack.parse(documents.read(found), override if isinstance(override, dict) else None, document)
+    return found, model.parse(documents.read(found), override if isinstance(override, dict) else None, document)

@@ -29,7 +29,7 @@ from labctl.language.fields import (
     Written,
     known,
 )
-from labctl.settings import ClientSettings
+from labctl.stack.client_settings import ClientSettings
 
 
 def tags() -> Mapping[str, type[Action]]:

@@ -9,7 +9,7 @@ from typing import Any
 from labctl.clients import ONLY, REACH, WARM, plugin_files
 from labctl.engine.spec import ContainerSpec
 from labctl.language.fields import argv
-from labctl.service import Service
+from labctl.stack.service import Service
 from labctl.sweep import ROLE, SANDBOX
 from labctl.system.places import OWN_IMAGE
 

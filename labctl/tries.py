@@ -8,7 +8,7 @@ from typing import Any
 
 from labctl.errors import LabError
 from labctl.model import Try
-from labctl.settings import ClientSettings
+from labctl.stack.client_settings import ClientSettings
 from labctl.wire import Program
 
 PATIENCE = 10.0  # seconds beyond all that a try may take

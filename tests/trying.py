@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.lab import Lab
 from labctl.model import Try
-from labctl.settings import ClientSettings
+from labctl.stack.client_settings import ClientSettings
 from labctl.tries import tried
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, SerializerFunctionWrapHand
 from labctl.actions import Action, Configure, Step
 from labctl.actions.verbs import plainly
 from labctl.language.fields import duration
-from labctl.settings import ClientSettings
+from labctl.stack.client_settings import ClientSettings
 
 
 def _unset(written: Any) -> Any:

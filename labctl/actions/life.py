@@ -10,7 +10,7 @@ import pydantic
 
 from labctl.actions import Action, Proof, Step, verbs
 from labctl.language.fields import Command, Duration, Environment, Host, one_of, typed
-from labctl.ports import Ports
+from labctl.stack.ports import Ports
 
 SIGNALS = [sign.name for sign in signal.Signals]
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from labctl.language.fields import Command, Written, duration
-from labctl.ports import Ports
+from labctl.stack.ports import Ports
 
 
 class Kind(StrEnum):

@@ -61,7 +61,7 @@ def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
     from labctl.language.bounds import SUFFIXES
     from labctl.language.documents import quoted
     from labctl.report.text import plain
-    from labctl.stack_file import is_stack
+    from labctl.stack.find import is_stack
 
     read = {file.resolve() for file in files}
     for folder in dict.fromkeys(file.parent for file in files):

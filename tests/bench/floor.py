@@ -30,11 +30,11 @@ from labctl import specs
 from labctl.actions import Verb, verbs
 from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
-from labctl.ports import Ports
 from labctl.scenario import Loaded
-from labctl.service import Service
 from labctl.specs import Foothold, Place
-from labctl.stack import Stack
+from labctl.stack.model import Stack
+from labctl.stack.ports import Ports
+from labctl.stack.service import Service
 
 GONE_WITHIN = 20.0  # seconds
 AGAIN = 0.01  # seconds between two tries to remove what others still hold

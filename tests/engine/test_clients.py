@@ -17,7 +17,7 @@ from labctl.clients._command import ENDED
 from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Stage, Try
-from labctl.settings import Retry
+from labctl.stack.client_settings import Retry
 from labctl.system.waiting import poll
 
 TIMEOUT = 1.0

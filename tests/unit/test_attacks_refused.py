@@ -17,7 +17,7 @@ from variants import pytest_in
 
 from labctl.cli import main
 from labctl.report.text import plain
-from labctl.stack import MOST_HOSTS
+from labctl.stack.model import MOST_HOSTS
 
 ATTACKS = [*RIGHTS, *BESIDE, *BARE, *FILES, *SURROUNDINGS, *INJECTED, *SHOWN, *YAML, *LARGE, *LONG]
 SECONDS = 5.0  # a tenth of it is usual for the largest

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from compose_merges import ABSENT, FILE, FRAME, PROJECT, Row, pairs, placed, recorded
 
-from labctl import compose, stack
 from labctl.errors import Mistakes
 from labctl.language import documents
 from labctl.language.documents import Document
-from labctl.merge import merge
-from labctl.service import Service
-from labctl.stack import Stack
+from labctl.stack import compose, model
+from labctl.stack.merge import merge
+from labctl.stack.model import Stack
+from labctl.stack.service import Service
 
 ROWS = recorded()
 STRICTER = ("services", f"{ABSENT} over {ABSENT}")  # a stack has services; Compose makes a project of none
@@ -148,7 +148,7 @@ def test_every_row_is_either_merged_or_refused_and_each_tolerance_is_needed() ->
 def test_what_compose_refuses_is_refused(row: Row) -> None:
     below, above = files(row)
     with pytest.raises(Mistakes) as caught:
-        stack.parse(Document("stack.yaml", below), above, Document("scenario.yaml", {"override": above}))
+        model.parse(Document("stack.yaml", below), above, Document("scenario.yaml", {"override": above}))
     assert caught.value.mistakes
 
 

@@ -8,9 +8,9 @@ import pydantic
 import pytest
 
 from labctl.language.fields import Written
-from labctl.ports import FIRST, LAST, Port, Ports
-from labctl.service import Service
 from labctl.specs import Foothold, Machine, Place, on_the_machine, sandbox
+from labctl.stack.ports import FIRST, LAST, Port, Ports
+from labctl.stack.service import Service
 
 
 class _Read(Written):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl import compose
-from labctl.service import Service
-from labctl.stack import MOST_NETWORKS
+from labctl.stack import compose
+from labctl.stack.model import MOST_NETWORKS
+from labctl.stack.service import Service
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from labctl import result, specs, stack, wire, witness
+from labctl import result, specs, wire, witness
 from labctl.agent import children
 from labctl.clients import _trying
 from labctl.clients.__main__ import GRACE
 from labctl.engine import containers, spec, stream
+from labctl.stack import model
 
 PAGE = Path(__file__).resolve().parents[2] / "SECURITY.md"
 TEXT = PAGE.read_text()
 NUMBERS = {
     "processes and threads of a container": f"{spec.PIDS_LIMIT}",
     "memory of a container": f"{spec.MEMORY_LIMIT >> 20} MiB",
-    "hosts of a stack": f"{stack.MOST_HOSTS}",
+    "hosts of a stack": f"{model.MOST_HOSTS}",
     "life of a host": f"{specs.TIME_TO_LIVE:.0f} s",
     "what a service prints": f"{stream.MOST_LOG} bytes",
     "what a command prints": f"{containers.MOST_OUTPUT} bytes of each stream in a service's container, {children.MOST_OUTPUT >> 20} MiB",

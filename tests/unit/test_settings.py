@@ -6,7 +6,7 @@ import pytest
 
 from labctl.actions.client import Client as Change
 from labctl.scenario_model import Client
-from labctl.settings import ClientSettings
+from labctl.stack.client_settings import ClientSettings
 
 WRITTEN = {"target": "http://server:80/", "timeout": "3s", "retry": {"every": "100ms", "for": "2s"}, "again": "50ms"}
 

@@ -1,7 +1,7 @@
 """One Compose document merged over another, as Docker Compose does it.
 
-- A mapping is merged by its keys. A list is appended; `labctl.service` then takes an item once that is there twice: a
-  volume and a config by where it is put (the later one stays), a port by both ends and its address.
+- A mapping is merged by its keys. A list is appended; `labctl.stack.service` then takes an item once that is there
+  twice: a volume and a config by where it is put (the later one stays), a port by both ends and its address.
 - A short form is first read as the long one: `depends_on`, `networks`, `environment`, `sysctls`, `extra_hosts`,
   `tmpfs`. A dependency in the short form waits for a start, whatever the file below waits for; a network in the short
   form keeps its aliases.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labctl.language.documents import Path
-from labctl.readiness import Dependency, by_name
+from labctl.stack.readiness import Dependency, by_name
 
 OF_A_DOCUMENT = ("services", "networks", "volumes", "configs")  # parts whose entries have names of the user's own
 ANY = "*"  # such a name, in the paths of RULES

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from labctl import compose
 from labctl.errors import Mistake, Mistakes, meant
 from labctl.language import documents
 from labctl.language.documents import Document
 from labctl.language.fields import Name, Written, argv
-from labctl.merge import merge
-from labctl.readiness import by_name
-from labctl.service import DEFAULT, Few, Service
+from labctl.stack import compose
+from labctl.stack.merge import merge
+from labctl.stack.readiness import by_name
+from labctl.stack.service import DEFAULT, Few, Service
 from labctl.standin.server import unknown
 from labctl.system.places import OWN_IMAGE, images
 
@@ -45,7 +45,7 @@ class Config(Written):
 
 
 class Volume(Written):
-    """A volume that lives as long as the lab; what Compose would let it be besides is refused in `labctl.compose`."""
+    """A volume that lives as long as the lab; `labctl.stack.compose` refuses what Compose would let it be besides."""
 
 
 class Stack(Written):

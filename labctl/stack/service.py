@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from labctl import merge
 from labctl.language.fields import Command, Environment, Name, Sysctls, Written, address, one_of
-from labctl.ports import Ports
-from labctl.readiness import Dependency, HealthCheck, by_name
+from labctl.stack import merge
+from labctl.stack.ports import Ports
+from labctl.stack.readiness import Dependency, HealthCheck, by_name
 from labctl.system.places import OWN_IMAGE, images, with_agent
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][\w.-]*)?(@sha256:[0-9a-f]{64})?", re.ASCII)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from labctl.language.fields import Descriptors, Duration, Environment, TargetURL, Time, Written
-from labctl.readiness import Dependencies
+from labctl.stack.readiness import Dependencies
 
 
 class Retry(Written):

@@ -1,0 +1,1 @@
+"""Stacks: Compose files in a declared subset, read into hosts and networks."""
