@@ -13,14 +13,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     kernel       what kernels say: captures, counters, sockets
     stack        stacks: Compose files, read into hosts and networks
     actions      what can be done to a lab
-    reproducible  text and times without what varies from run to run
-    record       the exact errors of a scenario, on file beside it
-    fingerprint  everything of a run that must be the same in the next
-    journal      what happened, in order, on disk as it happens
-    result       result.json, read back
-    archive      plain files in one file, read where that may be anything
-    doctored     whether a result tells one story
-    bundle       a run as one archive
+    results      what a run leaves: journal, result, record, bundle
     causes       the families of causes
     catalogue    the scenarios there are, by name
     abilities    what some kernels can and others cannot

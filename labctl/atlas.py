@@ -11,7 +11,7 @@ from labctl import table
 from labctl.catalogue import Wrong, fail
 from labctl.errors import Mistakes
 from labctl.questions import question
-from labctl.record import Recorded
+from labctl.results.record import Recorded
 from labctl.scenario import Loaded
 from labctl.scenario_model import DiagnosisStep, Scenario
 from labctl.table import Shown, Table

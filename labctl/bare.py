@@ -20,7 +20,6 @@ from typing import Any
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.journal import LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.language.fields import Command
 from labctl.language.placeholders import FOLDER
@@ -28,6 +27,7 @@ from labctl.model import Exit
 from labctl.onmachine import OnMachine
 from labctl.piped import Piped, command, given
 from labctl.pod import ENDS, SANDBOX_STARTS
+from labctl.results.journal import LABCTL, REMOVING, Journal
 from labctl.session import Session
 from labctl.specs import Place
 from labctl.stack.model import ENGINE, Stack, bare_program

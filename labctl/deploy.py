@@ -14,11 +14,11 @@ from labctl import subnets
 from labctl.bare import brought_up
 from labctl.clients import speaking
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
-from labctl.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
 from labctl.lab import Lab
 from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
 from labctl.onmachine import OnMachine
 from labctl.pod import SANDBOX_STARTS, Pod
+from labctl.results.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
 from labctl.session import Session
 from labctl.specs import Foothold, Machine, Place
 from labctl.stack.model import Stack

@@ -10,7 +10,6 @@ from signal import strsignal
 
 from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
-from labctl.journal import LABCTL, Journal
 from labctl.judge import unmet
 from labctl.lab import Lab
 from labctl.language.fields import Command, argv, typed
@@ -18,6 +17,7 @@ from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
 from labctl.pod import Pod
 from labctl.questions import criteria
+from labctl.results.journal import LABCTL, Journal
 from labctl.scenario_model import DiagnosisStep
 from labctl.standin import server
 from labctl.system.threads import Workers

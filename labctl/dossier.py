@@ -13,10 +13,10 @@ from typing import Any
 from labctl import __version__
 from labctl.engine import images
 from labctl.errors import LabctlError
-from labctl.journal import Journal
 from labctl.lab import Lab
 from labctl.model import Result
-from labctl.result import COUNTERS, counters
+from labctl.results.journal import Journal
+from labctl.results.result import COUNTERS, counters
 from labctl.scenario import Loaded
 from labctl.scenario_model import Scenario
 from labctl.session import Session

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from labctl.actions import Action, Ask, RuleCounter
 from labctl.errors import LabctlError, LabError, UnknownName
-from labctl.journal import LABCTL, Journal
 from labctl.kernel import counters, packets, pcap, sockets
 from labctl.lab import Lab
 from labctl.model import Evidence, Look
+from labctl.results.journal import LABCTL, Journal
 from labctl.witness import Glance
 
 CLOCK_DRIFTS = 0.25  # seconds between two looks by which the clock may be slewed, far more than adjtimex(2) does

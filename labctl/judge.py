@@ -9,7 +9,7 @@ from dataclasses import replace
 from labctl.expect import Expect
 from labctl.language.fields import matches
 from labctl.model import Finding, Outcome, Try
-from labctl.reproducible import AT_ONCE
+from labctl.results.reproducible import AT_ONCE
 from labctl.scenario_model import DiagnosisStep
 
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it

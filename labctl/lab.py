@@ -19,12 +19,12 @@ from labctl.errors import (
     UnknownName,
     indented,
 )
-from labctl.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.kernel import sockets
 from labctl.kernel.sockets import HANDSHAKE, Ends
 from labctl.language.fields import argv, matches
 from labctl.model import Ran
 from labctl.pod import Pod
+from labctl.results.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.system.waiting import poll
 from labctl.wire import ANSWERS, Program, demand
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from labctl.atlas import Entry
 from labctl.model import Outcome, Stage
-from labctl.record import Recorded
-from labctl.reproducible import TimeClass
+from labctl.results.record import Recorded
+from labctl.results.reproducible import TimeClass
 
 
 class Appearance(NamedTuple):

@@ -13,8 +13,8 @@ from threading import Semaphore
 from typing import Protocol
 
 from labctl.errors import EngineUnavailable, LabctlError
-from labctl.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.model import WRONG, Outcome, Result
+from labctl.results.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session

@@ -18,13 +18,13 @@ from labctl.clients.outcomes import BY_ERRNO, errno_in
 from labctl.diagnose import diagnosed
 from labctl.errors import AgentRefused, NoClient, UsageError
 from labctl.evidence import Seen, Witnesses
-from labctl.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
 from labctl.judge import judge, sentence
 from labctl.lab import Lab
 from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import filled, of_target
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
 from labctl.pod import SANDBOX_STARTS
+from labctl.results.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
 from labctl.scenario_model import DiagnosisStep, Scenario
 from labctl.stack.client_settings import ClientSettings
 from labctl.system.threads import aside

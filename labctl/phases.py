@@ -9,11 +9,11 @@ from types import TracebackType
 from labctl import proof
 from labctl.clients import Target
 from labctl.errors import AgentLost, EngineSilent, EngineUnavailable, LabctlError
-from labctl.journal import PHASE_ENDED, Journal
 from labctl.judge import sentence
 from labctl.kernel.pcap import SYN_ACK
 from labctl.model import Connection, Outcome, Phase, PhaseResult, Verdict
 from labctl.observe import Observer
+from labctl.results.journal import PHASE_ENDED, Journal
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
 TOO_BUSY = (

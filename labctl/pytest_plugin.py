@@ -24,8 +24,8 @@ from labctl.language.bounds import SUFFIXES, beginning
 from labctl.stack.find import is_stack
 
 if TYPE_CHECKING:
-    from labctl.journal import Event
     from labctl.model import Result
+    from labctl.results.journal import Event
     from labctl.run import Options
     from labctl.scenario import Loaded
     from labctl.session import Session
@@ -234,7 +234,7 @@ class Lab:
 
     def _hear(self, event: Event) -> None:
         """Take one event of a run's journal."""
-        from labctl.journal import UNKEPT
+        from labctl.results.journal import UNKEPT
 
         if event.kind == UNKEPT:
             self._broken = event.text

@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import __version__, allowed, dossier, record
+from labctl import __version__, allowed, dossier
 from labctl.abilities import ABILITIES, TRIES, missing
 from labctl.deploy import deployed
 from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
-from labctl.fingerprint import fingerprint
-from labctl.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
 from labctl.lab import Lab
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer, Rest
 from labctl.phases import Ended, phases
+from labctl.results import record
+from labctl.results.fingerprint import fingerprint
+from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
 from labctl.scenario import Loaded
 from labctl.session import Session
 from labctl.system.places import RUNS

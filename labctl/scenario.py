@@ -13,8 +13,8 @@ from labctl.errors import Mistakes, UsageError
 from labctl.language import documents, placeholders
 from labctl.language.documents import Document
 from labctl.language.fields import HOSTS, NETWORKS
-from labctl.record import Record, file_of
-from labctl.record import read as read_record
+from labctl.results.record import Record, file_of
+from labctl.results.record import read as read_record
 from labctl.scenario_model import Scenario, tags
 from labctl.stack import find, model
 from labctl.stack.model import Stack

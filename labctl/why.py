@@ -17,8 +17,8 @@ from labctl.kernel.pcap import ARP_REQUEST
 from labctl.language.placeholders import TARGET_HOST, TARGET_PORT
 from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
-from labctl.record import Recorded
-from labctl.reproducible import text
+from labctl.results.record import Recorded
+from labctl.results.reproducible import text
 from labctl.symptoms import Symptom
 from labctl.symptoms.codes import code_of
 

@@ -16,13 +16,13 @@ from typing import Any
 from captured import BEGAN, CLIENT, SERVER, A, R, S, Wire, tcp
 from handmade import OK, REFUSED, phase, result
 
-from labctl.bundle import MANIFEST, Verified, make, verify
-from labctl.fingerprint import fingerprint
-from labctl.journal import NOTE, Journal
 from labctl.kernel.packets import connections
 from labctl.kernel.pcap import header
 from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
-from labctl.result import COUNTERS, counters
+from labctl.results.bundle import MANIFEST, Verified, make, verify
+from labctl.results.fingerprint import fingerprint
+from labctl.results.journal import NOTE, Journal
+from labctl.results.result import COUNTERS, counters
 from labctl.system.places import RUNS
 
 UP_TO = "as claimed up to the faulted phase, where it was to end"

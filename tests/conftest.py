@@ -16,9 +16,9 @@ from labctl import scenario
 from labctl.deploy import deployed
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
-from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
+from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
 from labctl.session import Session
 from labctl.session import session as begin_session

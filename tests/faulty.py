@@ -12,8 +12,8 @@ from variants import variant
 
 from labctl import scenario
 from labctl.engine.connection import Connection, connect
-from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result
+from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.scenario import Loaded
 from labctl.session import Session

@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 
 from labctl import scenario
 from labctl.deploy import deployed
-from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
+from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
 from labctl.scenario import Loaded
 from labctl.session import Session

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from handmade import OK, REFUSED, phase, result
 
-from labctl import record
 from labctl.model import Link, Observation, Outcome, Phase, Result, Stage, Try, Verdict
-from labctl.record import Record
+from labctl.results import record
+from labctl.results.record import Record
 
 CHAIN = (
     Link("requests.exceptions.ConnectionError", "no way to 198.19.3.3", ""),

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 from labctl.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from labctl.archive import Contents
+    from labctl.results.archive import Contents
 
 MAKE = ""  # in place of a command's name, where the line begins with a RUN or an option
 PROBLEMS = 1
@@ -37,7 +37,7 @@ class Bundle(click.Group):
 
 
 def _runs(incomplete: str) -> list[CompletionItem]:
-    from labctl.result import LAST, run_names, scenario_of
+    from labctl.results.result import LAST, run_names, scenario_of
 
     runs = run_names()
     names = [*dict.fromkeys(map(scenario_of, runs)), *runs, *([LAST] if runs else [])]
@@ -71,8 +71,8 @@ def make(run: str, output: Path | None, *, force: bool) -> int:
 
     Exit 1 where `verify` would find something wrong with it, as with a run whose files were changed since.
     """
-    from labctl import bundle
     from labctl.report.text import one_line
+    from labctl.results import bundle
 
     folder = bundle.find_run(run)
     file = output or Path(f"{folder.resolve().name}{bundle.SUFFIX}")
@@ -91,8 +91,8 @@ def verify(files: tuple[Path, ...]) -> int:
     the sum that the manifest names. Manifest, result and fingerprint must agree, and the captured packets must show the
     connections that the result tells of.
     """
-    from labctl import archive, bundle
     from labctl.report.bundled import sound
+    from labctl.results import archive, bundle
 
     for file in files:
         archive.demand(file)
@@ -114,9 +114,9 @@ def show(file: Path, name: str | None) -> int:
     That is where it was made, what was done and seen in each phase, the verdict, and which files it holds. Exit 1 where
     `verify` finds something wrong with it, which is shown first.
     """
-    from labctl import archive, bundle
     from labctl.commands._common import console
     from labctl.report import bundled
+    from labctl.results import archive, bundle
 
     contents = archive.read(file)
     verified = bundle.check(contents)
@@ -130,7 +130,7 @@ def show(file: Path, name: str | None) -> int:
 def _print(contents: Contents, name: str) -> None:
     """Write one file of a bundle to standard output: a capture as it is, all else as text."""
     from labctl.report.text import one_line, plain
-    from labctl.result import PCAP
+    from labctl.results.result import PCAP
 
     if name not in contents.members:
         raise UnknownName(f"file in {one_line(str(contents.file))}", name, map(one_line, contents.members))

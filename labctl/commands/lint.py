@@ -14,7 +14,7 @@ from labctl.commands._common import loaded_scenarios
 from labctl.errors import Mistake, Mistakes, nearest
 
 if TYPE_CHECKING:
-    from labctl.record import Record
+    from labctl.results.record import Record
 
 Records = Mapping[Path, "Record | None"]
 """By the file of its scenario, what is recorded, or None where nothing is; one that has mistakes is left out."""
@@ -46,7 +46,7 @@ def command(names: tuple[str, ...]) -> None:
 
 def _read(files: Sequence[Path]) -> Records:
     """Read what is recorded of scenarios; the mistakes in it are told where the scenarios are loaded."""
-    from labctl import record
+    from labctl.results import record
 
     read: dict[Path, Record | None] = {}
     for file in files:
@@ -57,10 +57,10 @@ def _read(files: Sequence[Path]) -> Records:
 
 def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
     """Yield the records whose scenario there is no more, in every folder of which all scenarios are read."""
-    from labctl import record
     from labctl.language.bounds import SUFFIXES
     from labctl.language.documents import quoted
     from labctl.report.text import plain
+    from labctl.results import record
     from labctl.stack.find import is_stack
 
     read = {file.resolve() for file in files}
@@ -89,8 +89,8 @@ def _in_tables(files: Sequence[Path]) -> Iterator[Mistake]:
 
 def _misspelt(records: Records) -> Iterator[Mistake]:
     """Yield the clients of records that labctl does not know, where it knows one that was likely meant."""
-    from labctl import record
     from labctl.language.documents import quoted
+    from labctl.results import record
 
     for file, recorded in records.items():
         for client in _strangers(recorded):

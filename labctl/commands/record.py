@@ -19,7 +19,7 @@ from labctl.system.places import PACKAGE
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labctl.record import Record
+    from labctl.results.record import Record
     from labctl.scenario import Loaded
 
 TIMES = 2  # so often each runs, both at once: what differs between them is no fact about the scenario
@@ -35,10 +35,10 @@ def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> 
 
     Each scenario runs twice, and is recorded where both runs pass and show the same errors, but for what always varies.
     """
-    from labctl import record
     from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
+    from labctl.results import record
     from labctl.run import Options
     from labctl.session import ready
 
@@ -63,7 +63,7 @@ def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> 
 
 def demand_writable(scenario: Path) -> None:
     """Raise UsageError where no record can be written next to a scenario."""
-    from labctl.record import file_of
+    from labctl.results.record import file_of
 
     name = scenario.stem
     if scenario.resolve().is_relative_to(INSTALLED):
@@ -85,7 +85,7 @@ def demand_writable(scenario: Path) -> None:
 
 def conclude(out: Console, one: Loaded, results: Sequence[Result], *, check: bool) -> Verdict:
     """Write or compare the record of one scenario, say what came of it, and return what it comes to."""
-    from labctl import record
+    from labctl.results import record
 
     file = record.file_of(one.file)
     if any(result.verdict is not Verdict.PASSED for result in results):
@@ -101,7 +101,7 @@ def conclude(out: Console, one: Loaded, results: Sequence[Result], *, check: boo
 
 def _varying(first: Record, other: Record) -> Iterator[str]:
     """Yield in what two runs of a scenario differ."""
-    from labctl import record
+    from labctl.results import record
 
     yield from record.differences(first, other)
     for client in record.unrecorded(first, other) + record.untried(first, other):
@@ -109,7 +109,7 @@ def _varying(first: Record, other: Record) -> Iterator[str]:
 
 
 def _compared(out: Console, file: Path, recorded: Record | None, seen: Record) -> Verdict:
-    from labctl import record
+    from labctl.results import record
 
     if recorded is None:
         _say(out, f"{file} is not there: `labctl record {seen.scenario}` writes it")
@@ -125,7 +125,7 @@ def _compared(out: Console, file: Path, recorded: Record | None, seen: Record) -
 
 
 def _written(out: Console, file: Path, seen: Record) -> Verdict:
-    from labctl import record
+    from labctl.results import record
 
     recorded: Record | None = None
     with suppress(Mistakes):  # what cannot be read is written anew

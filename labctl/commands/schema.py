@@ -16,7 +16,7 @@ def command(file: str) -> None:
 
 def _schema(file: str) -> dict[str, object]:
     if file == "record":
-        from labctl.record import Record
+        from labctl.results.record import Record
 
         return Record.model_json_schema()
     from labctl import actions

@@ -11,7 +11,7 @@ from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 
 if TYPE_CHECKING:
-    from labctl.record import Record, Recorded
+    from labctl.results.record import Record, Recorded
     from labctl.scenario import Loaded
 
 

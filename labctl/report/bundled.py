@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from labctl import result as results
-from labctl.archive import Contents
-from labctl.bundle import Manifest, Verified
 from labctl.model import Result
 from labctl.report import terminal
 from labctl.report.facts import WITH
 from labctl.report.text import one_line, plain
+from labctl.results import result as results
+from labctl.results.archive import Contents
+from labctl.results.bundle import Manifest, Verified
 
 
 def sound(verified: Verified, manifest: Manifest) -> str:

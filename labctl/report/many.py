@@ -14,12 +14,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labctl.journal import LEFT_OUT, PHASE, REMOVING, Event
 from labctl.model import WRONG, Phase, Result, Verdict
 from labctl.report import terminal
 from labctl.report.estimate import Durations, seconds_left
 from labctl.report.repeats import repeats
 from labctl.report.terminal import COLOURS, DOING
+from labctl.results.journal import LEFT_OUT, PHASE, REMOVING, Event
 
 REFRESHED = 4  # times a second
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from labctl.fingerprint import difference, reproducible
 from labctl.model import Result, Verdict
 from labctl.report.text import plain
+from labctl.results.fingerprint import difference, reproducible
 
 HEADINGS = ("runs", "passed", "fingerprints", "flake rate", "scenario")
 

@@ -19,9 +19,9 @@ from bench.pairs import Comparison, Contestant, clocked
 from labctl.actions.firewall import Iptables
 from labctl.deploy import deployed
 from labctl.errors import HostError
-from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
+from labctl.results.journal import Journal, new_folder
 
 HOST = "server"
 RULE = "INPUT -p tcp --dport 8080 -j DROP"

@@ -19,9 +19,9 @@ from bench.pairs import Measured, clocked, swapped
 
 from labctl import catalogue, scenario
 from labctl.errors import LabError
-from labctl.journal import Event
 from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
+from labctl.results.journal import Event
 from labctl.run import Options
 from labctl.scenario import Loaded
 from labctl.system.places import installed

@@ -15,9 +15,9 @@ from labctl import scenario
 from labctl.deploy import deployed
 from labctl.engine import images
 from labctl.errors import UsageError
-from labctl.journal import Journal, new_folder
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
+from labctl.results.journal import Journal, new_folder
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import SESSION

@@ -14,9 +14,9 @@ import pytest
 from bundles import packed, unpacked, with_sums
 from variants import WRONG, labctl, variant
 
-from labctl import result as results
-from labctl.fingerprint import fingerprint
 from labctl.model import Result, Verdict
+from labctl.results import result as results
+from labctl.results.fingerprint import fingerprint
 from labctl.system.places import RUNS
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there

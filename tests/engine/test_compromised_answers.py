@@ -14,9 +14,9 @@ from hostile import loaded
 
 from labctl import phases
 from labctl.clients._trying import MOST_DETAILS, MOST_WORDS
-from labctl.journal import REMOVING, Event
 from labctl.model import Result, Verdict
-from labctl.result import parse
+from labctl.results.journal import REMOVING, Event
+from labctl.results.result import parse
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import ROLE, SESSION

@@ -15,8 +15,8 @@ from variants import WRONG, labctl, variant
 
 from labctl.engine import once
 from labctl.engine.connection import Connection
-from labctl.journal import PHASE, Event
 from labctl.model import Verdict
+from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import SESSION

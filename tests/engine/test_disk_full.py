@@ -12,7 +12,7 @@ import pytest
 from small import on_disk
 from variants import variant
 
-from labctl.journal import DOCKER, PHASE, REMOVING
+from labctl.results.journal import DOCKER, PHASE, REMOVING
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look
 

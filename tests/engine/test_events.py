@@ -19,8 +19,8 @@ from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
 from labctl.errors import EngineUnavailable
-from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result, Verdict
+from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import SCENARIO, SESSION, look, sweep

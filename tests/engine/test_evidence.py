@@ -20,12 +20,12 @@ from variants import variant
 from labctl import __version__, actions, scenario
 from labctl.deploy import deployed
 from labctl.evidence import Witnesses
-from labctl.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
 from labctl.kernel.packets import connections
 from labctl.kernel.pcap import FIN, RECORD, RST, SYN, Captured
 from labctl.lab import Lab
 from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.observe import Observer
+from labctl.results.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session
 from labctl.system.places import installed

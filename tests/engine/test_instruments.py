@@ -19,10 +19,10 @@ from variants import variant
 
 from labctl import deploy, scenario, specs
 from labctl.errors import Mistakes
-from labctl.journal import Journal
 from labctl.model import Phase, Result, Verdict
-from labctl.record import file_of
 from labctl.report.terminal import as_text
+from labctl.results.journal import Journal
+from labctl.results.record import file_of
 from labctl.run import EVERYTHING, Options, run
 from labctl.session import Session
 from labctl.system.places import installed

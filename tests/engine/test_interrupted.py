@@ -13,8 +13,8 @@ import pytest
 from started import Running
 from variants import clean, variant
 
-from labctl.journal import PHASE, REMOVING
 from labctl.model import Phase
+from labctl.results.journal import PHASE, REMOVING
 from labctl.session import Session
 from labctl.sweep import look
 from labctl.system.waiting import poll

@@ -12,8 +12,8 @@ from labs import inspect
 from variants import variant
 
 from labctl import phases, scenario
-from labctl.journal import PHASE, Event
 from labctl.model import Phase, Result, Verdict
+from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.sweep import ROLE, SCENARIO, SESSION

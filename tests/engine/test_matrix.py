@@ -14,9 +14,9 @@ import pytest
 from variants import STUCK, WRONG, clean, labctl, variant
 
 from labctl import scenario
-from labctl.journal import REMOVING, Event
 from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
+from labctl.results.journal import REMOVING, Event
 from labctl.run import Options
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look

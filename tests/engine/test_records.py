@@ -12,9 +12,10 @@ import pytest
 import understanding
 from variants import WRONG, labctl, variant
 
-from labctl import catalogue, record, scenario
+from labctl import catalogue, scenario
 from labctl.model import Outcome, Verdict
-from labctl.record import Record
+from labctl.results import record
+from labctl.results.record import Record
 from labctl.system.places import installed
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there

@@ -23,10 +23,10 @@ from labctl.deploy import deployed
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
 from labctl.evidence import Witnesses
-from labctl.journal import Journal, new_folder
 from labctl.kernel import pcap
 from labctl.lab import Lab
 from labctl.model import Connection, Result, Verdict
+from labctl.results.journal import Journal, new_folder
 from labctl.run import EVERYTHING, Options
 from labctl.session import Session
 from labctl.sweep import ROLE

@@ -13,11 +13,11 @@ import pytest
 from bundles import RAN, evident, folder, unpacked
 from handmade import OK, REFUSED, phase, result
 
-from labctl.archive import MOST_BYTES
-from labctl.bundle import MANIFEST, make, verify
 from labctl.errors import UsageError
-from labctl.fingerprint import fingerprint
 from labctl.model import Phase, Verdict
+from labctl.results.archive import MOST_BYTES
+from labctl.results.bundle import MANIFEST, make, verify
+from labctl.results.fingerprint import fingerprint
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from bundles import RAN, folder, member, named, packed, unpacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl.archive import MOST_BYTES, MOST_MEMBERS
-from labctl.bundle import MANIFEST, make, verify
 from labctl.errors import UsageError
+from labctl.results.archive import MOST_BYTES, MOST_MEMBERS
+from labctl.results.bundle import MANIFEST, make, verify
 
 
 @pytest.fixture(scope="module")

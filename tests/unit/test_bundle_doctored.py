@@ -12,11 +12,11 @@ from handmade import REFUSED, phase, result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.bundle import MANIFEST, make, verify
-from labctl.doctored import MOST_CAPTURED, contradictions
-from labctl.fingerprint import fingerprint
 from labctl.kernel.pcap import FILE, RECORD, header
 from labctl.model import Evidence, Finding, Phase, Verdict
+from labctl.results.bundle import MANIFEST, make, verify
+from labctl.results.consistency import MOST_CAPTURED, contradictions
+from labctl.results.fingerprint import fingerprint
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 from variants import labctl
 
-from labctl.archive import Contents
-from labctl.bundle import check
 from labctl.kernel.pcap import header
 from labctl.model import (
     Connection,
@@ -35,6 +33,8 @@ from labctl.model import (
     Verdict,
 )
 from labctl.report import bundled as bundled_report
+from labctl.results.archive import Contents
+from labctl.results.bundle import check
 
 NASTY = "\x1b[2J\x07\r\u202e\npassed forged in 1 s"
 

@@ -12,7 +12,6 @@ from handmade import OK, REFUSED, phase, result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.fingerprint import difference, fingerprint, reproducible
 from labctl.model import (
     Connection,
     Diagnosis,
@@ -28,6 +27,7 @@ from labctl.model import (
     Result,
     Verdict,
 )
+from labctl.results.fingerprint import difference, fingerprint, reproducible
 
 SERVER = "198.19.3.3"
 SAID = replace(REFUSED, chain=(Link("OSError", f"no way to {SERVER}", ""),), says=f"OSError: no way to {SERVER}")

@@ -25,11 +25,12 @@ from ruamel.yaml import YAML
 from symptoms_real import REAL
 from symptoms_text import WORDED
 
-from labctl import bundle, record, result, scenario, table, why
+from labctl import scenario, table, why
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
 from labctl.language import fields
 from labctl.report import why as report
+from labctl.results import bundle, record, result
 from labctl.stack import service
 from labctl.symptoms import symptoms
 from labctl.system.places import installed

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import NotWritten, UsageError
-from labctl.fingerprint import fingerprint
-from labctl.journal import DOCKER, KEPT, NOTE, UNKEPT, Event, Journal, new_folder
 from labctl.model import Outcome, Result, Verdict
 from labctl.report.estimate import earlier
-from labctl.result import find_run
+from labctl.results.fingerprint import fingerprint
+from labctl.results.journal import DOCKER, KEPT, NOTE, UNKEPT, Event, Journal, new_folder
+from labctl.results.result import find_run
 from labctl.system.places import CONTROLS, RUNS
 
 RESULT = Result("1", "a", "A", "firewall", Verdict.PASSED, "because", "", 1.0, ())

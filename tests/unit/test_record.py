@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, ran, seen
 
-from labctl import record, scenario
+from labctl import scenario
 from labctl.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes, NotWritten
 from labctl.language import jsonfile
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
-from labctl.record import Record, Recorded
+from labctl.results import record
+from labctl.results.record import Record, Recorded
 from labctl.run import _compared as compared
 from labctl.system.places import installed
 

@@ -12,10 +12,11 @@ from handmade import result
 from recorded import CURL, TOLD, ran, seen
 from rich.console import Console
 
-from labctl import record, scenario
+from labctl import scenario
 from labctl.commands.record import INSTALLED, conclude, demand_writable
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
+from labctl.results import record
 from labctl.system.places import installed
 
 

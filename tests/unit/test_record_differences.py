@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, ran, seen
 
-from labctl import record
 from labctl.model import Link, Outcome
+from labctl.results import record
 
 
 def test_runs_that_differ_in_what_varies_only_do_not_differ() -> None:

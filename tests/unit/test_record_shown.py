@@ -9,8 +9,8 @@ from pathlib import Path
 from recorded import CURL, TOLD, seen
 from variants import labctl, variant
 
-from labctl import record
 from labctl.model import Outcome
+from labctl.results import record
 from labctl.system.places import installed
 
 

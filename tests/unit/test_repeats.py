@@ -10,9 +10,9 @@ import pytest
 from handmade import OK, REFUSED, phase, result
 from rich.console import Console
 
-from labctl.fingerprint import fingerprint
 from labctl.model import Outcome, Phase, Result, Try, Verdict
 from labctl.report.repeats import alike, by_scenario, repeats
+from labctl.results.fingerprint import fingerprint
 
 RESET = replace(REFUSED, outcome=Outcome.RESET)
 LONG = (

@@ -12,10 +12,10 @@ import pytest
 from handmade import OK, REFUSED, phase, result
 from rich.console import Console
 
-from labctl.journal import PHASE, REMOVING, Event
 from labctl.model import Diagnosis, Phase, Result, Verdict
 from labctl.report.many import Many, clock_time, summary
 from labctl.report.terminal import MOST_LINES, MOST_REASON, as_text
+from labctl.results.journal import PHASE, REMOVING, Event
 from labctl.system.waiting import poll
 
 LISTENERS = Diagnosis("ss -ltn", "server", "LISTEN\n" * (MOST_LINES + 3), judged=True, held=True, by="shows LISTEN")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labctl.reproducible import text, time_class
+from labctl.results.reproducible import text, time_class
 
 NAMES = {
     "address.client": "198.19.3.2",

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import UnknownName, UsageError
-from labctl.journal import Journal
 from labctl.model import (
     Connection,
     Diagnosis,
@@ -28,7 +27,8 @@ from labctl.model import (
     Result,
     Verdict,
 )
-from labctl.result import files, find_run, parse, read
+from labctl.results.journal import Journal
+from labctl.results.result import files, find_run, parse, read
 
 EVIDENCE = Evidence(
     connections=(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from labctl import result, specs, wire, witness
+from labctl import specs, wire, witness
 from labctl.agent import children
 from labctl.clients import _trying
 from labctl.clients.__main__ import GRACE
 from labctl.engine import containers, spec, stream
+from labctl.results import result
 from labctl.stack import model
 
 PAGE = Path(__file__).resolve().parents[2] / "SECURITY.md"

@@ -17,12 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl import __version__, archive
-from labctl import result as results
-from labctl.archive import MOST_BYTES, MOST_MEMBERS, Contents
-from labctl.doctored import doctored
+from labctl import __version__
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
+from labctl.results import archive
+from labctl.results import result as results
+from labctl.results.archive import MOST_BYTES, MOST_MEMBERS, Contents
+from labctl.results.consistency import doctored
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

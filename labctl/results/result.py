@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.errors import UnknownName, UsageError
-from labctl.journal import STAMPED
 from labctl.model import Result
+from labctl.results.journal import STAMPED
 from labctl.system.places import RUNS, all_kept, readable
 
 if TYPE_CHECKING:

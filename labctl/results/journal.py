@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from labctl.errors import NotWritten
-from labctl.fingerprint import fingerprint
 from labctl.model import Result, Verdict
+from labctl.results.fingerprint import fingerprint
 from labctl.system import files
 from labctl.system.places import instead_of, writable
 from labctl.system.progress import tell_once

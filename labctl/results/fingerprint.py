@@ -1,7 +1,7 @@
 """A run's fingerprint: one line over everything that must be the same in every run of a scenario.
 
 Times, also how long a client took compared with its timeout, counts, versions and the client's ports are left out;
-`labctl.reproducible` replaces addresses and the like.
+`labctl.results.reproducible` replaces addresses and the like.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from labctl.kernel.packets import shape
 from labctl.kernel.pcap import DATA, RST
 from labctl.language.documents import quoted
 from labctl.model import Connection, Evidence, Observation, PhaseResult, Result, Try
-from labctl.record import contrast, recorded
-from labctl.reproducible import text
+from labctl.results.record import contrast, recorded
+from labctl.results.reproducible import text
 
 MISSING = object()  # in place of a value that only one of two has
 

@@ -1,8 +1,8 @@
 """A scenario's record, which lies next to it: the exact error of every client while the fault is in place.
 
-What may vary from run to run is replaced by names (`labctl.reproducible`), so two runs have equal records, and a change
-in a library's wording shows. `labctl record` writes it, every run is compared with it, `labctl schema record` documents
-the file.
+What may vary from run to run is replaced by names (`labctl.results.reproducible`), so two runs have equal records, and
+a change in a library's wording shows. `labctl record` writes it, every run is compared with it, `labctl schema record`
+documents the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import Field
 from labctl.language import jsonfile
 from labctl.language.fields import Name, Written
 from labctl.model import Outcome, Phase, Result, Stage, Try
-from labctl.reproducible import TimeClass, text, time_class
+from labctl.results.reproducible import TimeClass, text, time_class
 
 FOLDER = "records"  # in the folder of the scenarios
 MOST_SHOWN = 100  # characters of a text, where a line shows it

@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from labctl import result as results
 from labctl.errors import UsageError
 from labctl.model import Connection, Packet, Phase, PhaseResult, Result, Verdict
+from labctl.results import result as results
 
 PCAP = results.PCAP
 JOURNAL = "journal.jsonl"
@@ -22,7 +22,7 @@ MOST_PARTS = 20  # of a connection that are compared with what is told of it
 
 def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
     """Yield what shows that somebody has changed the result, even with the sums of everything changed as well."""
-    from labctl.fingerprint import fingerprint
+    from labctl.results.fingerprint import fingerprint
 
     try:
         computed = fingerprint(result)
