@@ -14,16 +14,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     stack        stacks: Compose files, read into hosts and networks
     actions      what can be done to a lab
     results      what a run leaves: journal, result, record, bundle
-    causes       the families of causes
-    catalogue    the scenarios there are, by name
-    abilities    what some kernels can and others cannot
-    expect       the exact error, and what the kernels must witness of it
-    scenario_model  a scenario as people write it
-    checks       what is wrong with a scenario that no field can see alone
-    border       what a scenario must not do where a client is on the machine itself
-    scenario     scenario files, read into frozen values
-    allowed      which images a stack may use
-    questions    what a diagnosis step asks, in words
+    scenario     scenarios: found, read into frozen values, checked
     symptoms     errors, read out of any text
     table        what the controls of scenarios have shown, on file
     atlas        what is known of the scenarios without running any

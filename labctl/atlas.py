@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from labctl import table
-from labctl.catalogue import Wrong, fail
 from labctl.errors import Mistakes
-from labctl.questions import question
 from labctl.results.record import Recorded
-from labctl.scenario import Loaded
-from labctl.scenario_model import DiagnosisStep, Scenario
+from labctl.scenario.catalogue import Wrong, fail
+from labctl.scenario.load import Loaded
+from labctl.scenario.model import DiagnosisStep, Scenario
+from labctl.scenario.questions import question
 from labctl.table import Shown, Table
 
 

@@ -1,7 +1,7 @@
 """A lab without an engine: its hosts are processes of labctl's own, on no network, with a folder that they share.
 
 A scenario about the engine itself is played so, with a stand-in for one: whoever has no engine can run it. Nothing runs
-here but labctl's own two programs, with settings of their own; `labctl.stack.model` and `labctl.border` see to that.
+here but labctl's own two programs, with settings of their own: see `labctl.stack.model` and `labctl.scenario.policy`.
 """
 
 from __future__ import annotations

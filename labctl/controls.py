@@ -19,9 +19,9 @@ from labctl.errors import Mistakes
 from labctl.matrix import Planned
 from labctl.model import Observation, Outcome, Phase, Result, Verdict
 from labctl.observe import Observer
-from labctl.questions import question
 from labctl.run import Options
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded
+from labctl.scenario.questions import question
 from labctl.system.places import CONTROLS
 from labctl.table import Effect, Shown, Table
 

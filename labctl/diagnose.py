@@ -16,9 +16,9 @@ from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
 from labctl.pod import Pod
-from labctl.questions import criteria
 from labctl.results.journal import LABCTL, Journal
-from labctl.scenario_model import DiagnosisStep
+from labctl.scenario.model import DiagnosisStep
+from labctl.scenario.questions import criteria
 from labctl.standin import server
 from labctl.system.threads import Workers
 from labctl.system.waiting import poll

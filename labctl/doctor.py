@@ -12,11 +12,11 @@ from functools import partial
 from itertools import groupby
 
 from labctl import image
-from labctl.abilities import ABILITIES, USERLAND_PROXY, missing
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers
 from labctl.engine.spec import ContainerSpec
 from labctl.model import Ran
+from labctl.scenario.abilities import ABILITIES, USERLAND_PROXY, missing
 from labctl.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 
 SANDBOX_LIFE = "60"

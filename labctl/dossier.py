@@ -17,8 +17,8 @@ from labctl.lab import Lab
 from labctl.model import Result
 from labctl.results.journal import Journal
 from labctl.results.result import COUNTERS, counters
-from labctl.scenario import Loaded
-from labctl.scenario_model import Scenario
+from labctl.scenario.load import Loaded
+from labctl.scenario.model import Scenario
 from labctl.session import Session
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms

@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from labctl.expect import Expect
 from labctl.language.fields import matches
 from labctl.model import Finding, Outcome, Try
 from labctl.results.reproducible import AT_ONCE
-from labctl.scenario_model import DiagnosisStep
+from labctl.scenario.expect import Expect
+from labctl.scenario.model import DiagnosisStep
 
 MOST_SAID = 100  # characters of a client's message, where a sentence quotes it
 MOST_NAMED = 3  # clients, or things seen, where a sentence lists them

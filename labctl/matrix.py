@@ -16,7 +16,7 @@ from labctl.errors import EngineUnavailable, LabctlError
 from labctl.model import WRONG, Outcome, Result
 from labctl.results.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded
 from labctl.session import Session
 from labctl.sweep import SESSION, sweep
 from labctl.system.threads import Workers

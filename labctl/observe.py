@@ -25,7 +25,7 @@ from labctl.language.placeholders import filled, of_target
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
 from labctl.pod import SANDBOX_STARTS
 from labctl.results.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
-from labctl.scenario_model import DiagnosisStep, Scenario
+from labctl.scenario.model import DiagnosisStep, Scenario
 from labctl.stack.client_settings import ClientSettings
 from labctl.system.threads import aside
 from labctl.tries import tried

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from labctl.expect import Expect, ExpectedPacket
 from labctl.kernel import counters
 from labctl.kernel.packets import shape
 from labctl.language.fields import amounts_to
 from labctl.model import Connection, Evidence, Finding, Packet
+from labctl.scenario.expect import Expect, ExpectedPacket
 
 WIRE = "the wire"  # what a finding about packets is about
 

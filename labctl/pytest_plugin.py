@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labctl.catalogue import demand_one
 from labctl.errors import LabctlError, UnknownName
 from labctl.language.bounds import SUFFIXES, beginning
+from labctl.scenario.catalogue import demand_one
 from labctl.stack.find import is_stack
 
 if TYPE_CHECKING:
     from labctl.model import Result
     from labctl.results.journal import Event
     from labctl.run import Options
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
     from labctl.session import Session
 
 FOLDERS = "labctl_scenarios"  # the ini option
@@ -128,7 +128,7 @@ class ScenarioFile(pytest.File):
 
     def _load(self) -> Loaded:
         """Read the scenario; raises Mistakes, and UsageError where another file has one of this name."""
-        from labctl.scenario import load
+        from labctl.scenario.load import load
 
         here = Path.cwd()
         loaded = load(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
@@ -209,10 +209,10 @@ class Lab:
 
         Those that come after one that could not write what it saw are skipped, too.
         """
-        from labctl import allowed
         from labctl.run import run
+        from labctl.scenario import images
 
-        allowed.demand([item.loaded], self._options.allow_images)
+        images.demand([item.loaded], self._options.allow_images)
         if self._broken:
             pytest.skip(f"not run: {self._broken}")
         if self._session is None:
@@ -241,11 +241,11 @@ class Lab:
 
     def _begin(self, items: Iterable[pytest.Item]) -> Session:
         """Find the engine and build the images of all scenarios, telling of it on the terminal."""
-        from labctl import allowed
+        from labctl.scenario import images
         from labctl.session import ready
 
         undo = ExitStack()
-        images = self._options.allow_images
+        allowed = self._options.allow_images
 
         def end() -> None:
             with _undisturbed():
@@ -253,9 +253,9 @@ class Lab:
 
         self._config.add_cleanup(end)
         found = [one.loaded for one in items if isinstance(one, ScenarioItem)]
-        chosen = [one for one in found if not allowed.refused_of(one, images)]  # the others are refused one by one
+        chosen = [one for one in found if not images.refused_of(one, allowed)]  # the others are refused one by one
         with _seen(self._config):
-            return undo.enter_context(ready(chosen, images, signals=False))
+            return undo.enter_context(ready(chosen, allowed, signals=False))
 
 
 @contextmanager
@@ -281,7 +281,7 @@ def _undisturbed() -> Iterator[None]:
 
 def _declare_causes(config: pytest.Config) -> None:
     """Declare each cause as a mark; asked for it again, do nothing."""
-    from labctl.causes import CAUSES
+    from labctl.scenario.causes import CAUSES
 
     known = config.getini("markers")
     for cause, means in CAUSES.items():

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import __version__, allowed, dossier
-from labctl.abilities import ABILITIES, TRIES, missing
+from labctl import __version__, dossier
 from labctl.deploy import deployed
 from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
 from labctl.lab import Lab
@@ -22,7 +21,9 @@ from labctl.phases import Ended, phases
 from labctl.results import record
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
-from labctl.scenario import Loaded
+from labctl.scenario import images
+from labctl.scenario.abilities import ABILITIES, TRIES, missing
+from labctl.scenario.load import Loaded
 from labctl.session import Session
 from labctl.system.places import RUNS
 from labctl.witness import Limits
@@ -70,7 +71,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     Raises Interrupted and KeyboardInterrupt, and UsageError where its stack uses an image that is not allowed; every
     other breakage of the lab is an inconclusive result.
     """
-    allowed.demand([loaded], options.allow_images)
+    images.demand([loaded], options.allow_images)
     scenario = loaded.scenario
     journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
     account = Account()

@@ -9,13 +9,14 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl import allowed, image
+from labctl import image
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
 from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
-from labctl.scenario import Loaded
+from labctl.scenario import images
+from labctl.scenario.load import Loaded
 from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.system.interrupt import stoppable
 from labctl.system.places import OWN_IMAGE
@@ -111,7 +112,7 @@ def ready(chosen: Sequence[Loaded], allow_images: Sequence[str] = (), *, signals
     Progress goes to standard error. Raises UsageError where a stack uses an image that is not allowed, before anything
     else is done; EngineUnavailable and HostError.
     """
-    allowed.demand(chosen, allow_images)
+    images.demand(chosen, allow_images)
     if all(one.stack.bare for one in chosen):
         with stoppable(str) if signals else nullcontext():
             yield Session(secrets.token_hex(4), time.time(), None)

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from labctl.atlas import Entry
-from labctl.causes import CAUSES
 from labctl.clients import UNIX, Target
 from labctl.kernel.pcap import ARP_REQUEST
 from labctl.language.placeholders import TARGET_HOST, TARGET_PORT
@@ -19,6 +18,7 @@ from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
 from labctl.results.record import Recorded
 from labctl.results.reproducible import text
+from labctl.scenario.causes import CAUSES
 from labctl.symptoms import Symptom
 from labctl.symptoms.codes import code_of
 

@@ -12,7 +12,6 @@ import pytest
 from labs import Deploy
 from unraised import complaints_seen, garbage_collected, garbage_collected_at_last
 
-from labctl import scenario
 from labctl.deploy import deployed
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
@@ -20,6 +19,7 @@ from labctl.lab import Lab
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.session import session as begin_session
 from labctl.system.places import images, installed
@@ -98,7 +98,7 @@ def deploy(session: Session, options: Options) -> Deploy:
 
     @contextmanager
     def up(name: str = "loopback-bind") -> Iterator[Lab]:
-        loaded = scenario.load(installed("scenarios") / f"{name}.yaml")
+        loaded = load(installed("scenarios") / f"{name}.yaml")
         journal = Journal(new_folder(options.runs, name, since=session.began))
         try:
             with deployed(loaded.stack, "tests", loaded.scenario.client.host, session, journal) as standing:

@@ -10,12 +10,11 @@ from typing import Any
 
 from variants import variant
 
-from labctl import scenario
 from labctl.engine.connection import Connection, connect
 from labctl.model import Phase, Result
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.session import Session
 from labctl.session import session as begin_session
 from labctl.sweep import ROLE, SCENARIO, SESSION
@@ -27,12 +26,12 @@ ONE = ("socket",)
 
 def loaded(folder: Path, name: str, of: str = "loopback-bind", **changes: Any) -> Loaded:
     """Write a scenario that is another one without its diagnosis, and with changes; return it."""
-    return scenario.load(variant(folder, name, {**BRIEF, **changes}, of=of), recorded=False)
+    return load(variant(folder, name, {**BRIEF, **changes}, of=of), recorded=False)
 
 
 def on_disk(name: str) -> Loaded:
     """Return a scenario as it is."""
-    return scenario.load(installed("scenarios") / f"{name}.yaml")
+    return load(installed("scenarios") / f"{name}.yaml")
 
 
 def struck(one: Loaded, session: Session, options: Options, phase: Phase, strike: Callable[[], Any]) -> Result:

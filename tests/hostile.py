@@ -10,13 +10,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from labctl import scenario
 from labctl.deploy import deployed
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.session import Session
 
 IDLE = "import signal; signal.pause()"
@@ -84,7 +83,7 @@ def written(
 
 def loaded(folder: Path, name: str, program: str | Sequence[str], **changes: Any) -> Loaded:
     """Write such a scenario and read it."""
-    return scenario.load(written(folder, name, program, **changes), recorded=False)
+    return load(written(folder, name, program, **changes), recorded=False)
 
 
 @contextmanager

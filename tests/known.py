@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from labctl import scenario
 from labctl.atlas import Entry, atlas
-from labctl.catalogue import within
-from labctl.scenario import Loaded
+from labctl.scenario.catalogue import within
+from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 
 
 @cache
 def scenarios() -> dict[str, Loaded]:
     """Return every scenario by its name."""
-    return {name: scenario.load(file) for name, file in within(installed("scenarios")).items()}
+    return {name: load(file) for name, file in within(installed("scenarios")).items()}
 
 
 @cache

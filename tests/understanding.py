@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from labctl.clients import FOLDER, file_of, in_folder
-from labctl.scenario_model import Client
+from labctl.scenario.model import Client
 
 MODULES: dict[str, ModuleType] = {
     name: importlib.import_module(f"labctl.clients.{Path(file_of(name)).stem}") for name in in_folder(FOLDER)

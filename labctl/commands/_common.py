@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from labctl.model import Result
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
 
 
 only_clients = click.option(
@@ -63,8 +63,9 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recor
 
     Raises UnknownName, UsageError or Mistakes.
     """
-    from labctl import catalogue, scenario
     from labctl import clients as known
+    from labctl.scenario import catalogue
+    from labctl.scenario.load import load
 
     tell_left_out()
     for client in clients:
@@ -77,7 +78,7 @@ def loaded_scenarios(names: Sequence[str], clients: Sequence[str] = (), *, recor
     mistakes: list[Mistake] = []
     for file in files:
         try:
-            loaded.append(scenario.load(file, recorded=recorded))
+            loaded.append(load(file, recorded=recorded))
         except Mistakes as error:
             mistakes += error.mistakes
     if mistakes:
@@ -90,13 +91,14 @@ def readable_scenarios() -> list[Loaded]:
 
     Those are named on standard error.
     """
-    from labctl import catalogue, scenario
+    from labctl.scenario import catalogue
+    from labctl.scenario.load import load
 
     tell_left_out()
     loaded: list[Loaded] = []
     for file in catalogue.everything(wrong=unreadable).values():
         try:
-            loaded.append(scenario.load(file))
+            loaded.append(load(file))
         except UsageError as error:
             unreadable(error, f" `labctl lint {shlex.quote(str(file))}` shows all that is wrong with it.")
     return loaded

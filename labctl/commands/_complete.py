@@ -13,9 +13,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from labctl import catalogue
 from labctl.errors import UsageError
 from labctl.language.bounds import SUFFIXES
+from labctl.scenario import catalogue
 from labctl.system.places import installed
 
 PATH = "file"  # click's word for: the shell's own completion of paths

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from labctl.controls import Arm, Choice
     from labctl.model import Result
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
     from labctl.session import Session
     from labctl.table import Table
 
@@ -85,12 +85,13 @@ def controlled_too(
 
 def _catalogue(chosen: Sequence[Loaded]) -> list[Loaded]:
     """Return the scenarios whose fixes and diagnosis steps are tried: those chosen, and those beside them."""
-    from labctl import catalogue, scenario
+    from labctl.scenario import catalogue
+    from labctl.scenario.load import load
 
     beside = dict.fromkeys(one.file.parent for one in chosen)
     files = {name: file for folder in beside for name, file in catalogue.within(folder).items()}
     files |= {one.scenario.name: one.file for one in chosen}
-    return [scenario.load(file, recorded=False) for _, file in sorted(files.items())]
+    return [load(file, recorded=False) for _, file in sorted(files.items())]
 
 
 def _concluded(

@@ -15,9 +15,9 @@ PAGE = "CATALOGUE.md"  # next to the scenarios
 @click.option("--write", is_flag=True, help=f"Write it to {PAGE} next to the scenarios.")
 def command(*, write: bool) -> None:
     """Print the exact errors of all scenarios, what tells them apart, and their fixes."""
-    from labctl import catalogue
     from labctl.atlas import atlas
     from labctl.report.catalogue import catalogue as page
+    from labctl.scenario import catalogue
 
     own = catalogue.own()
     text = page(atlas(loaded_scenarios(sorted(own))))

@@ -51,8 +51,8 @@ def command(
 
     What they show is compared with controls.json next to the scenarios: a fix that mends what it should not is told.
     """
-    from labctl import catalogue
     from labctl.controls import DRAWN, Choice
+    from labctl.scenario import catalogue
     from labctl.session import ready
 
     chosen = loaded_scenarios(names or sorted(catalogue.own()), clients, recorded=False)

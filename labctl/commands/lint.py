@@ -27,7 +27,7 @@ def command(names: tuple[str, ...]) -> None:
 
     A record without a scenario is told where all scenarios of its folder are read.
     """
-    from labctl import catalogue
+    from labctl.scenario import catalogue
 
     chosen = names or tuple(sorted(catalogue.own()))
     files = list(dict.fromkeys(catalogue.find_all(chosen)))

@@ -12,8 +12,8 @@ from labctl.commands._common import readable_scenarios
 @click.command(epilog="Example: labctl list")
 def command() -> None:
     """List the scenarios, each under its cause."""
-    from labctl.causes import CAUSES
     from labctl.report.text import plain
+    from labctl.scenario.causes import CAUSES
 
     found = [one.scenario for one in readable_scenarios()]
     width = max((len(one.name) for one in found), default=0)

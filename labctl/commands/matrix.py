@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from labctl.model import Result
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
 
 
 @click.command(epilog="Example: labctl matrix -j 4 -k 'firewall or backlog' --junit results.xml")
@@ -50,11 +50,11 @@ def command(
 
     Every scenario is each of `./scenarios`, or, where there are none, each that came with labctl.
     """
-    from labctl import catalogue
     from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
     from labctl.run import Options
+    from labctl.scenario import catalogue
     from labctl.session import ready
 
     if junit is not None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.catalogue import FOLDER
 from labctl.commands import _complete
 from labctl.commands._common import loaded_scenarios
 from labctl.errors import UsageError
 from labctl.language.bounds import SUFFIXES
+from labctl.scenario.catalogue import FOLDER
 from labctl.system import files
 
 if TYPE_CHECKING:
@@ -138,11 +138,11 @@ def _replaced(text: str, document: Document, values: Mapping[str, str]) -> str:
 def _lists() -> dict[str, str]:
     """Return what there is to choose from in a scenario, as comments by the names that the template has for them."""
     from labctl import actions, clients
-    from labctl.abilities import ABILITIES
-    from labctl.causes import CAUSES
     from labctl.kernel.pcap import KINDS
     from labctl.language import placeholders
     from labctl.model import Outcome, Stage
+    from labctl.scenario.abilities import ABILITIES
+    from labctl.scenario.causes import CAUSES
     from labctl.system.places import installed
 
     explained = {key: (kind.__doc__ or "").partition("\n")[0] for key, kind in sorted(actions.discover().items())}

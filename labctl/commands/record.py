@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from labctl.results.record import Record
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
 
 TIMES = 2  # so often each runs, both at once: what differs between them is no fact about the scenario
 INSTALLED = PACKAGE / "_installed"

@@ -20,7 +20,7 @@ def _schema(file: str) -> dict[str, object]:
 
         return Record.model_json_schema()
     from labctl import actions
-    from labctl.scenario_model import Scenario
+    from labctl.scenario.model import Scenario
 
     actions.discover()
     return Scenario.model_json_schema(by_alias=True)

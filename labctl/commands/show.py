@@ -12,7 +12,7 @@ from labctl.commands._common import loaded_scenarios
 
 if TYPE_CHECKING:
     from labctl.results.record import Record, Recorded
-    from labctl.scenario import Loaded
+    from labctl.scenario.load import Loaded
 
 
 @click.command(epilog="Example: labctl show tiny-backlog")
@@ -36,9 +36,9 @@ def command(name: str) -> None:
 
 def _claim(loaded: Loaded) -> Iterator[str]:
     """Yield what a scenario claims, each part on a line."""
-    from labctl.causes import CAUSES
     from labctl.language.fields import typed
-    from labctl.questions import question
+    from labctl.scenario.causes import CAUSES
+    from labctl.scenario.questions import question
 
     one = loaded.scenario
     expect = one.expect

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from labctl.atlas import Entry
-from labctl.causes import CAUSES
 from labctl.lookalikes import Fork, Tree, groups, tree
 from labctl.report.apart import drawn
 from labctl.report.lookalikes import by_names, looks
 from labctl.report.text import plain
+from labctl.scenario.causes import CAUSES
 from labctl.table import Effect
 from labctl.why import came_to
 

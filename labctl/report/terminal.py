@@ -19,7 +19,7 @@ from labctl.proof import WIRE
 from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, one_line, plain
 from labctl.results.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
-from labctl.scenario_model import Scenario
+from labctl.scenario.model import Scenario
 
 COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow", Verdict.SKIPPED: "cyan"}
 HEADINGS = {

@@ -30,7 +30,7 @@ from labctl import specs
 from labctl.actions import Verb, verbs
 from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded
 from labctl.specs import Foothold, Place
 from labctl.stack.model import Stack
 from labctl.stack.ports import Ports

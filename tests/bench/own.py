@@ -6,11 +6,10 @@ import time
 
 from bench.ground import Ground
 
-from labctl import scenario
 from labctl.errors import LabError
 from labctl.model import Verdict
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 from labctl.witness import Limits
 
@@ -23,7 +22,7 @@ WITNESSED = ("packets", "counters")  # what of `expect` only the kernels can tel
 
 def whole() -> Loaded:
     """Return the scenario as it is on disk."""
-    return scenario.load(installed("scenarios") / f"{SCENARIO}.yaml", recorded=False)
+    return load(installed("scenarios") / f"{SCENARIO}.yaml", recorded=False)
 
 
 def brief(*, evidence: bool) -> Loaded:

@@ -16,8 +16,7 @@ from bench.own import ONE, brief
 from bench.pairs import Measured
 from bench.throughput import run_all
 
-from labctl import scenario
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.system.progress import Progress
 
 FEW, MANY = 30, 300
@@ -74,7 +73,7 @@ def generated(number: int, folder: Path) -> list[Loaded]:
     """Write so many scenarios, each with a name and a port of its own, and load them."""
     folder.mkdir(exist_ok=True)
     like = brief(evidence=True).document.value
-    return [scenario.load(_written(like, port, folder)) for port in range(LOWEST_PORT, LOWEST_PORT + number)]
+    return [load(_written(like, port, folder)) for port in range(LOWEST_PORT, LOWEST_PORT + number)]
 
 
 def _written(like: Mapping[str, Any], port: int, folder: Path) -> Path:

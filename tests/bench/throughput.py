@@ -17,13 +17,13 @@ from bench.ground import BREAKAGES, Ground
 from bench.own import ALL, ONE
 from bench.pairs import Measured, clocked, swapped
 
-from labctl import catalogue, scenario
 from labctl.errors import LabError
 from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
 from labctl.results.journal import Event
 from labctl.run import Options
-from labctl.scenario import Loaded
+from labctl.scenario import catalogue
+from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 from labctl.system.progress import Progress
 
@@ -72,7 +72,7 @@ class Silent:
 
 def everything() -> list[Loaded]:
     """Return all scenarios that labctl comes with, as they are on disk, but for those that ask nothing of an engine."""
-    loaded = (scenario.load(file) for file in catalogue.everything(installed("scenarios")).values())
+    loaded = (load(file) for file in catalogue.everything(installed("scenarios")).values())
     return [one for one in loaded if not one.stack.bare]
 
 

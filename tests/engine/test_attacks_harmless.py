@@ -11,7 +11,6 @@ from attacks import FOLDER, STACK
 from labs import inspect, sandbox_of
 from variants import labctl
 
-from labctl import scenario
 from labctl.deploy import deployed
 from labctl.engine import images
 from labctl.errors import UsageError
@@ -19,6 +18,7 @@ from labctl.lab import Lab
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import SESSION
 
@@ -55,7 +55,7 @@ def lab(session: Session, options: Options, tmp_path_factory: pytest.TempPathFac
     written = {**FOLDER, "stack.yaml": f"{server}configs: {{odd: {{content: '$$(id)'}}}}\n"}
     for name, text in written.items():
         (folder / name).write_text(text)
-    loaded = scenario.load(folder / "attack.yaml")
+    loaded = load(folder / "attack.yaml")
     journal = Journal(new_folder(options.runs, "attack", since=session.began))
     try:
         with deployed(loaded.stack, "attack", "client", session, journal) as standing:
@@ -145,7 +145,7 @@ def test_the_client_s_environment_reaches_its_own_tries_alone(
     )
     (tmp_path / "stack.yaml").write_text(STACK)
     (tmp_path / "attack.yaml").write_text(changed)
-    result = run(scenario.load(tmp_path / "attack.yaml"), session, Options(clients=("socket", "nc"), runs=options.runs))
+    result = run(load(tmp_path / "attack.yaml"), session, Options(clients=("socket", "nc"), runs=options.runs))
     assert result.verdict in (Verdict.PASSED, Verdict.FAILED), result.reason
     known = json.loads((Path(result.folder) / "scenario.json").read_text())
     assert known["client"]["environment"]["LD_PRELOAD"] == "/x.so"
@@ -165,7 +165,7 @@ def test_an_image_that_is_allowed_is_used_and_one_that_is_not_makes_nothing(
     mine = f"docker.io/library/{mine}"
     (tmp_path / "stack.yaml").write_text(STACK.replace("    image: labctl\n", f"    image: {mine}\n"))
     (tmp_path / "attack.yaml").write_text(FOLDER["attack.yaml"])
-    loaded = scenario.load(tmp_path / "attack.yaml")
+    loaded = load(tmp_path / "attack.yaml")
     made = Options(clients=("socket",), runs=tmp_path / "runs")
     with pytest.raises(UsageError, match="is not labctl's own, and not allowed"):
         run(loaded, session, made)

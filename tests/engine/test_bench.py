@@ -11,7 +11,7 @@ from bench.ground import Ground
 from bench.throughput import everything
 from variants import python
 
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded
 from labctl.session import Session
 from labctl.sweep import look
 

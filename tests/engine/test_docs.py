@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from labctl import catalogue
 from labctl.engine import images
 from labctl.engine.connection import Connection
+from labctl.scenario import catalogue
 from labctl.session import Session
 from labctl.system.places import installed
 

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from labctl import abilities, doctor, image
+from labctl import doctor, image
 from labctl.commands.doctor import lines
 from labctl.engine.connection import Connection
+from labctl.scenario import abilities
 from labctl.system.places import OWN_IMAGE
 
 

@@ -12,7 +12,6 @@ from faulty import session_at
 from proxy import EVENTS, Proxy, proxied
 from variants import variant
 
-from labctl import scenario
 from labctl.engine import events
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
@@ -22,6 +21,7 @@ from labctl.errors import EngineUnavailable
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import SCENARIO, SESSION, look, sweep
 from labctl.system.waiting import poll
@@ -47,7 +47,7 @@ def cut_at(phase: Phase, proxy: Proxy, own: Session, options: Options, folder: P
                 proxy.refused.add(EVENTS)
             assert proxy.cut_streams(EVENTS) == 1
 
-    loaded = scenario.load(variant(folder, f"events-{phase}", of="loopback-bind"), recorded=False)
+    loaded = load(variant(folder, f"events-{phase}", of="loopback-bind"), recorded=False)
     return run(loaded, own, replace(options, listeners=(strike,), clients=("socket",)))
 
 

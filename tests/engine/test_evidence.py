@@ -17,7 +17,7 @@ import trying
 import understanding
 from variants import variant
 
-from labctl import __version__, actions, scenario
+from labctl import __version__, actions
 from labctl.deploy import deployed
 from labctl.evidence import Witnesses
 from labctl.kernel.packets import connections
@@ -27,6 +27,7 @@ from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.observe import Observer
 from labctl.results.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
 from labctl.run import EVERYTHING, Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.system.places import installed
 from labctl.system.waiting import poll
@@ -91,7 +92,7 @@ def running(
     runs = tmp_path_factory.mktemp("evidence")  # nobody else's are there
     files = {name: installed("scenarios") / f"{name}.yaml" for name in HOSTS}
     files["triggered"] = variant(tmp_path_factory.mktemp("triggered"), "triggered", {"trigger": TRIGGERS})
-    loaded = {name: scenario.load(file) for name, file in files.items()}
+    loaded = {name: load(file) for name, file in files.items()}
 
     def start(name: str) -> Ran:
         read: dict[str, str] = {}
@@ -216,7 +217,7 @@ def test_what_triggers_open_is_captured_and_not_counted(running: Mapping[str, Fu
 @pytest.fixture
 def lab(session: Session, options: Options) -> Iterator[tuple[Lab, Witnesses, Path]]:
     """Bring up a client and a server whose packets are captured, and those who look at them."""
-    loaded = scenario.load(installed("scenarios") / "loopback-bind.yaml")
+    loaded = load(installed("scenarios") / "loopback-bind.yaml")
     journal = Journal(new_folder(options.runs, "watched", since=session.began))
     with deployed(loaded.stack, "tests", "client", session, journal, EVERYTHING) as standing:
         poll(lambda: 8080 in {one.port for one in standing.pod("server").listeners()}, SOON, "the server to listen")
@@ -240,7 +241,7 @@ def test_the_kernels_are_looked_at_once_more_only_where_somebody_reads_it(sessio
     """After the last of several observations that are as expected; before, the next one's look tells as much."""
     heard: list[Event] = []
     alone = replace(options, clients=("socket",), listeners=(heard.append,))
-    ran = run(scenario.load(installed("scenarios") / "loopback-bind.yaml"), session, alone)
+    ran = run(load(installed("scenarios") / "loopback-bind.yaml"), session, alone)
     assert ran.verdict is Verdict.PASSED, ran.reason
     fixed = ran.phases[-1]
     assert [one.evidence is not None for one in fixed.observations] == [False, False, True]

@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 from variants import variant
 
-from labctl import deploy, scenario, specs
+from labctl import deploy, specs
 from labctl.errors import Mistakes
 from labctl.model import Phase, Result, Verdict
 from labctl.report.terminal import as_text
 from labctl.results.journal import Journal
 from labctl.results.record import file_of
 from labctl.run import EVERYTHING, Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.system.places import installed
 from labctl.witness import Limits, Witness
@@ -167,14 +168,14 @@ def refused(session: Session, options: Options, folder: Path) -> Result:
     """Run one where sandboxes are made without CAP_NET_RAW, while nobody else makes any."""
     with pytest.MonkeyPatch.context() as damage:
         damage.setattr(specs, "CAPABILITIES", ("NET_ADMIN",))
-        return run(scenario.load(variant(folder, "refused")), session, replace(options, clients=CLIENTS))
+        return run(load(variant(folder, "refused")), session, replace(options, clients=CLIENTS))
 
 
 @pytest.fixture(scope="module")
 def running(refused: Result, session: Session, options: Options, folder: Path) -> Iterator[Running]:
     """Start all others, a few at a time, the long ones first."""
     assert refused.phases
-    loaded = {name: scenario.load(written(folder, name, CASES[name])) for name in sorted(CASES, key=_soon_over)}
+    loaded = {name: load(written(folder, name, CASES[name])) for name in sorted(CASES, key=_soon_over)}
 
     def start(name: str) -> Result:
         return run(loaded[name], session, replace(options, clients=CLIENTS, captures=CASES[name].captures))
@@ -244,8 +245,8 @@ def test_a_broken_record_is_a_mistake_of_the_scenario(
     damage: Callable[[str], str], mistake: str, tmp_path: Path
 ) -> None:
     file = written(tmp_path, "another", Case("server-down", P, None, (), {}, record=the_same))
-    assert scenario.load(file).record is not None
+    assert load(file).record is not None
     file_of(file).write_text(damage(file_of(file).read_text()))
     with pytest.raises(Mistakes, match="`labctl record another` writes it anew.") as told:
-        scenario.load(file)
+        load(file)
     assert mistake in str(told.value)

@@ -11,10 +11,11 @@ import pytest
 from labs import inspect
 from variants import variant
 
-from labctl import phases, scenario
+from labctl import phases
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import ROLE, SCENARIO, SESSION
 from labctl.system.places import installed
@@ -40,7 +41,7 @@ def broken_at(phase: Phase, name: str, role: str, host: str, session: Session, o
             while inspect(session, container)["State"]["Running"] and time.monotonic() < deadline:
                 time.sleep(0.01)
 
-    loaded = scenario.load(installed("scenarios") / f"{name}.yaml")
+    loaded = load(installed("scenarios") / f"{name}.yaml")
     return run(loaded, session, replace(options, listeners=(kill,), clients=("socket",)))
 
 
@@ -69,7 +70,7 @@ def test_a_trigger_that_comes_before_the_server_listens_is_tried_again(
 ) -> None:
     """It is refused as a client is then: the stack is not healthy yet."""
     changes = {**SLOW, **KNOCK, "diagnose": [], "recover": {"within": "300ms"}}
-    loaded = scenario.load(variant(tmp_path, "slow-server", changes, of="loopback-bind"), recorded=False)
+    loaded = load(variant(tmp_path, "slow-server", changes, of="loopback-bind"), recorded=False)
     result = run(loaded, session, replace(options, clients=("socket",)))
     assert result.verdict is Verdict.PASSED, result.reason
 
@@ -79,7 +80,7 @@ def test_a_trigger_that_is_always_refused_leaves_the_run_without_a_verdict(
 ) -> None:
     monkeypatch.setattr(phases, "HEALTHY_WITHIN", 0.5)
     never = {"trigger": [{"run": "curl -sS http://127.0.0.1:1/", "host": "server", "with": "tools"}]}
-    loaded = scenario.load(variant(tmp_path, "never-knocks", never, of="loopback-bind"), recorded=False)
+    loaded = load(variant(tmp_path, "never-knocks", never, of="loopback-bind"), recorded=False)
     result = run(loaded, session, replace(options, clients=("socket",)))
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "curl -sS http://127.0.0.1:1/" in result.reason

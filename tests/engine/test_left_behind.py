@@ -16,12 +16,12 @@ from started import Running
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from labctl import scenario
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
 from labctl.model import Verdict
 from labctl.run import Options
 from labctl.run import run as run_once
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
 from labctl.system.places import installed
@@ -159,7 +159,7 @@ def test_what_a_dead_run_left_is_found_and_removed(session: Session) -> None:
 
 def test_the_hosts_of_a_lab_leave_their_network_one_after_the_other(session: Session, options: Options) -> None:
     """Two at once are what engine 20.10 may lock up on; it tells of a container's end once it has left its network."""
-    loaded = scenario.load(installed("scenarios") / "firewall-router-drop.yaml")
+    loaded = load(installed("scenarios") / "firewall-router-drop.yaml")
     since = time.time()
     result = run_once(loaded, session, options)
     assert result.verdict is Verdict.PASSED, result.reason

@@ -13,11 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from variants import STUCK, WRONG, clean, labctl, variant
 
-from labctl import scenario
 from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
 from labctl.run import Options
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import SCENARIO, look
 from labctl.system.waiting import poll
@@ -141,7 +141,7 @@ def test_the_next_begins_while_the_last_lab_is_taken_down(
     fail_fast: bool, second_begins_after: tuple[int, str], folder: Path, session: Session, options: Options
 ) -> None:
     """But not with --fail-fast: there the verdict decides whether it begins."""
-    loaded = scenario.load(folder / "scenarios" / "down.yaml", recorded=False)
+    loaded = load(folder / "scenarios" / "down.yaml", recorded=False)
     told = Told()
     results = matrix(repeated([loaded], options, 2), session, jobs=1, fail_fast=fail_fast, watcher=told)
     assert [one.verdict for one in results if one] == [Verdict.PASSED] * 2

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labctl import scenario
 from labctl.model import Verdict
 from labctl.run import Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 
 
 def test_a_scenario_that_was_just_begun_passes(tmp_path: Path, session: Session, options: Options) -> None:
     subprocess.run([sys.executable, "-m", "labctl", "new", "mine"], cwd=tmp_path, check=True, capture_output=True)
-    result = run(scenario.load(tmp_path / "scenarios" / "mine.yaml"), session, options)
+    result = run(load(tmp_path / "scenarios" / "mine.yaml"), session, options)
     assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")

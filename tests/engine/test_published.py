@@ -13,14 +13,13 @@ from hostile import ANSWERS, MACHINE, loaded, standing, told
 from labs import inspect
 from trying import settings
 
-from labctl import scenario
 from labctl.engine.connection import Candidate
 from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.model import Outcome, Try, Verdict
 from labctl.pod import SANDBOX_STARTS
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.session import Session
 from labctl.system.places import installed
 from labctl.system.waiting import poll
@@ -170,7 +169,7 @@ def test_where_the_engine_is_elsewhere_it_is_skipped(session: Session, options: 
     connection = dataclasses.replace(session.connection, candidate=Candidate("tcp://192.0.2.1:2376", "a test"))
     assert session.engine is not None
     elsewhere = dataclasses.replace(session.engine, connection=connection)
-    of = scenario.load(installed("scenarios") / "port-not-published.yaml")
+    of = load(installed("scenarios") / "port-not-published.yaml")
     result = run(of, dataclasses.replace(session, engine=elsewhere), options)
     assert (result.verdict, result.reason) == (
         Verdict.SKIPPED,

@@ -12,10 +12,11 @@ import pytest
 import understanding
 from variants import WRONG, labctl, variant
 
-from labctl import catalogue, scenario
 from labctl.model import Outcome, Verdict
 from labctl.results import record
 from labctl.results.record import Record
+from labctl.scenario import catalogue
+from labctl.scenario.load import load
 from labctl.system.places import installed
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
@@ -153,7 +154,7 @@ def test_what_says_something_else_in_each_run_is_not_recorded(tmp_path: Path) ->
 def test_every_scenario_on_disk_is_recorded_with_all_clients(name: str) -> None:
     recorded = record.read(record.file_of(ON_DISK[name]))
     assert recorded is not None
-    assert sorted(recorded.clients) == understanding.of_client(scenario.load(ON_DISK[name]).scenario.client)
+    assert sorted(recorded.clients) == understanding.of_client(load(ON_DISK[name]).scenario.client)
 
 
 def test_every_record_on_disk_has_its_scenario() -> None:

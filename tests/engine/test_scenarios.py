@@ -9,11 +9,10 @@ import pytest
 import understanding
 from variants import variant
 
-from labctl import scenario
 from labctl.model import Phase, Result, Verdict
 from labctl.phases import TOO_BUSY
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded, load
 from labctl.session import Session
 from labctl.system.places import installed
 
@@ -51,7 +50,7 @@ def conclusive(loaded: Loaded, session: Session, options: Options) -> Result:
 def test_a_scenario_passes_and_different_runs_see_the_same_errors(
     file: Path, session: Session, options: Options
 ) -> None:
-    loaded = scenario.load(file)
+    loaded = load(file)
     with ThreadPoolExecutor(TIMES) as pool:
         runs = [pool.submit(conclusive, loaded, session, options) for _ in range(TIMES)]
         results = [one.result() for one in runs]
@@ -70,14 +69,14 @@ def test_a_scenario_passes_and_different_runs_see_the_same_errors(
 
 
 def test_the_fixed_phase_saw_as_many_successes_in_a_row_as_asked(session: Session, options: Options) -> None:
-    loaded = scenario.load(installed("scenarios") / "server-down.yaml")
+    loaded = load(installed("scenarios") / "server-down.yaml")
     fixed = run(loaded, session, options).phases[-1]
     wanted = loaded.scenario.recover.successes
     assert [one.held for one in fixed.observations[-wanted:]] == [True] * wanted
 
 
 def test_what_a_removed_server_printed_and_how_it_ended_is_kept(session: Session, options: Options) -> None:
-    loaded = scenario.load(installed("scenarios") / "loopback-bind.yaml")
+    loaded = load(installed("scenarios") / "loopback-bind.yaml")
     result = run(loaded, session, options)
     logs = [one["log"] for one in result.services["server"]]
     assert ["listening on" in log for log in logs] == [True, True, True]
@@ -89,13 +88,13 @@ def test_a_step_in_a_container_that_does_not_run_is_told_as_docker_tells_it(
 ) -> None:
     """Its answer is that the service does not run, which is no breakage of the lab."""
     file = variant(tmp_path, "ended", {"diagnose": [{"run": "true", "host": "server", "exits": 1}]})
-    result = run(scenario.load(file), session, options)
+    result = run(load(file), session, options)
     assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
     assert "does not run" in result.phases[1].diagnoses[0].output
 
 
 def test_one_client_may_be_chosen(session: Session, options: Options) -> None:
-    loaded = scenario.load(installed("scenarios") / "wrong-port.yaml")
+    loaded = load(installed("scenarios") / "wrong-port.yaml")
     result = run(loaded, session, Options(clients=("socket",), runs=options.runs))
     assert result.verdict == Verdict.PASSED
     assert {one.client for phase in result.phases for look in phase.observations for one in look.tries} == {"socket"}
@@ -104,7 +103,7 @@ def test_one_client_may_be_chosen(session: Session, options: Options) -> None:
 def test_a_command_may_be_the_client(tmp_path: Path, session: Session, options: Options) -> None:
     command = {"host": "client", "run": "nc -zv -w 2 server 8080", "timeout": "3s"}
     file = variant(tmp_path, "by-command", {"client": command, "diagnose": [], "expect": REFUSED})
-    result = run(scenario.load(file), session, options)
+    result = run(load(file), session, options)
     assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
     [one] = result.phases[1].observations[-1].tries
     assert (one.client, one.outcome, one.exit_code) == ("run", "refused", 1)

@@ -18,7 +18,7 @@ import trying
 import understanding
 from labs import sandbox_of
 
-from labctl import actions, scenario
+from labctl import actions
 from labctl.deploy import deployed
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
@@ -28,6 +28,7 @@ from labctl.lab import Lab
 from labctl.model import Connection, Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import EVERYTHING, Options
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.sweep import ROLE
 from labctl.system.places import installed
@@ -180,7 +181,7 @@ def counted(connections: tuple[Connection, ...]) -> Counted:
 @pytest.fixture(scope="module")
 def seen(session: Session, options: Options) -> dict[str, Seen]:
     """Let all clients try each time, while both listen."""
-    loaded = scenario.load(installed("scenarios") / "firewall-reject.yaml")  # it lets the server send any ICMP
+    loaded = load(installed("scenarios") / "firewall-reject.yaml")  # it lets the server send any ICMP
     journal = Journal(new_folder(options.runs, "tcpdump", since=session.began))
     found = {}
     with deployed(loaded.stack, "tests", "client", session, journal, EVERYTHING) as lab:

@@ -13,9 +13,9 @@ import pytest
 import understanding
 from ruamel.yaml import YAML
 
-from labctl import scenario
 from labctl.model import Phase, Result, Verdict
 from labctl.run import Options, run
+from labctl.scenario.load import load
 from labctl.session import Session
 from labctl.system.places import installed
 
@@ -243,7 +243,7 @@ def running(session: Session, options: Options, tmp_path_factory: pytest.TempPat
         def start(name: str, changes: dict[str, Any]) -> Future[Result]:
             file = tmp_path_factory.mktemp("wrong") / f"{name}.yaml"
             yaml.dump({**yaml.load(installed("scenarios") / file.name), **changes}, file)
-            return pool.submit(run, scenario.load(file), session, options)
+            return pool.submit(run, load(file), session, options)
 
         # the longest first: it waits for its stack to become healthy
         yield {wrong: start(*WRONG[wrong][:2]) for wrong in reversed(WRONG)}

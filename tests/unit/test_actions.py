@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl import actions, scenario
+from labctl import actions
 from labctl.actions import Action, Ask, Configure, Verb, plan, verbs
 from labctl.actions.firewall import Iptables
+from labctl.scenario.load import load
 from labctl.system.places import installed
 
 actions.discover()
@@ -88,7 +89,7 @@ def test_the_list_of_actions_that_no_scenario_shows_is_true() -> None:
 
 def shown_on_disk() -> set[str]:
     files = installed("scenarios").glob("*.yaml")
-    loaded = (scenario.load(file).scenario for file in files)
+    loaded = (load(file).scenario for file in files)
     return {action.kind for one in loaded for action in (*one.trigger, *one.fault, *one.fix)}
 
 
@@ -256,7 +257,7 @@ def test_a_plan_says_when_a_step_is_done_and_until_when_it_waits() -> None:
 
 
 def test_no_plan_on_file_shows_how_python_writes_a_value() -> None:
-    loaded = [scenario.load(file).scenario for file in sorted(installed("scenarios").glob("*.yaml"))]
+    loaded = [load(file).scenario for file in sorted(installed("scenarios").glob("*.yaml"))]
     lines = [line for one in loaded for line in plan((*one.trigger, *one.fault, *one.fix))]
     awaited = [one for each in loaded for one in (*each.trigger, *each.fault, *each.fix) if one.until is not None]
     assert len([line for line in lines if line.startswith("  until: ")]) == len(awaited) > 50

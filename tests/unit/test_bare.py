@@ -15,20 +15,20 @@ from subprocess import PIPE
 import pytest
 from variants import labctl
 
-from labctl import abilities, scenario
-from labctl.abilities import TWO_USERS
 from labctl.model import Ran, Verdict
 from labctl.observe import Observer
 from labctl.piped import Piped
 from labctl.run import Options, run
-from labctl.scenario import Loaded
+from labctl.scenario import abilities
+from labctl.scenario.abilities import TWO_USERS
+from labctl.scenario.load import Loaded, load
 from labctl.session import ready
 from labctl.standin.server import FOLDER, SOCKET, refusal
 from labctl.system.places import installed
 from labctl.system.processes import Process, look, running, with_descendants
 from labctl.system.waiting import poll
 
-BARE = [one for one in map(scenario.load, sorted(installed("scenarios").glob("engine-*.yaml"))) if one.stack.bare]
+BARE = [one for one in map(load, sorted(installed("scenarios").glob("engine-*.yaml"))) if one.stack.bare]
 NO_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:1", "LABCTL_ENGINE": "never"}
 SOMETHING = "hunter2"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl import catalogue
 from labctl.errors import UnknownName, UsageError
+from labctl.scenario import catalogue
 from labctl.system.places import installed
 
 

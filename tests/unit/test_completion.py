@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from labctl import catalogue, cli, clients, scenario
+from labctl import cli, clients
+from labctl.scenario import catalogue
+from labctl.scenario.load import load
 from labctl.system.places import installed
 
 COMMANDS = cli.labctl.list_commands(click.Context(cli.labctl))
@@ -83,7 +85,7 @@ def test_clients_are_completed(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in installed("scenarios").glob("*.yaml")))
 def test_the_hosts_of_a_scenario_s_stack_are_completed(name: str, folder: Path) -> None:
-    hosts = sorted(scenario.load(installed("scenarios") / f"{name}.yaml").stack.services)
+    hosts = sorted(load(installed("scenarios") / f"{name}.yaml").stack.services)
     assert complete(f"shell {name} --host ", folder)[0] == [f"plain,{host}" for host in hosts]
     assert complete(f"shell {name} --at healthy --host {hosts[0]}", folder)[0] == [f"plain,{hosts[0]}"]
 

@@ -25,12 +25,13 @@ from ruamel.yaml import YAML
 from symptoms_real import REAL
 from symptoms_text import WORDED
 
-from labctl import scenario, table, why
+from labctl import table, why
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
 from labctl.language import fields
 from labctl.report import why as report
 from labctl.results import bundle, record, result
+from labctl.scenario.load import load
 from labctl.stack import service
 from labctl.symptoms import symptoms
 from labctl.system.places import installed
@@ -53,7 +54,7 @@ def loads(file: Path, raw: bytes) -> None:
     file.write_bytes(raw)
     with bounded(len(raw)):
         try:
-            scenario.load(file)
+            load(file)
         except UsageError as error:
             told(error)
 
@@ -64,7 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("fuzz")
     for file in STACKS:
         shutil.copy(file, made)
-    scenario.load(SCENARIOS[0])  # what is loaded once is no case's memory
+    load(SCENARIOS[0])  # what is loaded once is no case's memory
     return made
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.expect import Expect
 from labctl.judge import judge, sentence
 from labctl.model import Finding, Outcome, Stage, Try
+from labctl.scenario.expect import Expect
 
 REFUSED = Try("socket", "1", Outcome.REFUSED, Stage.CONNECT, 0.01, "ECONNREFUSED", 111)
 TIMED_OUT = Try("socket", "1", Outcome.TIMED_OUT, Stage.CONNECT, 2.0)

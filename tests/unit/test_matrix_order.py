@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl import scenario
 from labctl.matrix import _longest_first, matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
 from labctl.run import Options
+from labctl.scenario.load import load
 from labctl.session import ready
 from labctl.system.places import installed
 
 
 def order(*names: str, times: int = 1) -> list[str]:
     """Return the names of the scenarios in the order in which they begin."""
-    loaded = [scenario.load(installed("scenarios") / f"{name}.yaml") for name in names]
+    loaded = [load(installed("scenarios") / f"{name}.yaml") for name in names]
     planned = repeated(loaded, Options(), times)
     return [planned[number].loaded.scenario.name for number in _longest_first(planned)]
 
@@ -54,7 +54,7 @@ class Watched:
 
 def seen(tmp_path: Path, jobs: int, *, fail_fast: bool = False) -> list[str]:
     """Run three scenarios that need no engine; return what came when, but not of which run."""
-    loaded = [scenario.load(installed("scenarios") / "engine-not-running.yaml")] * 3
+    loaded = [load(installed("scenarios") / "engine-not-running.yaml")] * 3
     watched = Watched()
     with ready(loaded, signals=False) as session:
         planned = repeated(loaded, Options(runs=tmp_path))

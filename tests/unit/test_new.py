@@ -12,11 +12,12 @@ import pydantic
 import pytest
 from ruamel.yaml import YAML
 
-from labctl import actions, scenario
+from labctl import actions
 from labctl.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
 from labctl.language.fields import Written
-from labctl.scenario_model import Scenario
+from labctl.scenario.load import load
+from labctl.scenario.model import Scenario
 from labctl.system.places import installed
 
 EXAMPLE = re.compile(r"^( *)#(?! |$)(.*)$", re.MULTILINE)  # what can be used once the # is away
@@ -63,7 +64,7 @@ def line_in_use(line: str) -> str:
 
 
 def test_what_is_begun_has_no_mistake_and_its_own_name(begun: Path) -> None:
-    loaded = scenario.load(begun)
+    loaded = load(begun)
     assert loaded.scenario.name == "mine"
     assert max(map(len, begun.read_text().splitlines())) <= 120
 
@@ -73,7 +74,7 @@ def test_every_example_in_its_comments_can_be_used(begun: Path, tmp_path: Path) 
     assert len(texts) > 8
     for text in texts:
         (tmp_path / "mine.yaml").write_text(text)
-        scenario.load(tmp_path / "mine.yaml")
+        load(tmp_path / "mine.yaml")
 
 
 def test_it_shows_every_key_that_a_scenario_may_have(begun: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_file_has_the_name_of_its_scenario(wanted: str, tmp_path: Path) -> Non
 
 def test_a_folder_may_be_named_in_place_of_a_file(tmp_path: Path) -> None:
     assert new(tmp_path, "mine", "--path", ".").returncode == 0
-    assert scenario.load(tmp_path / "mine.yaml").scenario.name == "mine"
+    assert load(tmp_path / "mine.yaml").scenario.name == "mine"
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -161,8 +162,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", INSTALLED, ids=lambda file: file.stem)
 def test_a_copy_differs_in_its_name_only(file: Path, tmp_path: Path) -> None:
     assert new(tmp_path, "mine", "--from", file.stem).returncode == 0
-    copied = scenario.load(tmp_path / "scenarios" / "mine.yaml")
-    assert copied.scenario.model_copy(update={"name": file.stem}) == scenario.load(file).scenario
+    copied = load(tmp_path / "scenarios" / "mine.yaml")
+    assert copied.scenario.model_copy(update={"name": file.stem}) == load(file).scenario
     text = (tmp_path / "scenarios" / "mine.yaml").read_text()
     assert text.startswith(f"# Begun from {file.stem} by `labctl new`")
 
@@ -187,7 +188,7 @@ def test_a_copy_finds_a_stack_that_lies_beside_its_origin(
     text = text.replace("stack: pair", f"stack: {quote}./own.yaml{quote}  # its stack")
     (tmp_path / "my stacks" / "first.yaml").write_text(text)
     assert new(tmp_path, "second", "--from", "my stacks/first.yaml").returncode == 0
-    copied = scenario.load(tmp_path / "scenarios" / "second.yaml")
+    copied = load(tmp_path / "scenarios" / "second.yaml")
     assert copied.stack_file.samefile(tmp_path / "my stacks" / "own.yaml")
     copy = (tmp_path / "scenarios" / "second.yaml").read_text()
     assert "name: second  # its name" in copy
@@ -197,7 +198,7 @@ def test_a_copy_finds_a_stack_that_lies_beside_its_origin(
 def test_an_origin_with_mistakes_is_told_and_not_copied(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text("name: wrong\ncolour: red\n")
     with pytest.raises(Mistakes):
-        scenario.load(tmp_path / "wrong.yaml")
+        load(tmp_path / "wrong.yaml")
     done = new(tmp_path, "mine", "--from", "wrong.yaml")
     assert done.returncode == 2
     assert "wrong.yaml:2:1" in done.stderr

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from labctl.expect import Expect
 from labctl.judge import sentence
 from labctl.model import Connection, Evidence, Look, Packet
 from labctl.proof import WIRE, judged, unmoved
+from labctl.scenario.expect import Expect
 
 
 def sent(by: str, kind: str, reached: str = "", *, again: bool = False) -> Packet:

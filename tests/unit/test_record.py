@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, ran, seen
 
-from labctl import scenario
 from labctl.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes, NotWritten
 from labctl.language import jsonfile
@@ -21,6 +20,7 @@ from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
 from labctl.results import record
 from labctl.results.record import Record, Recorded
 from labctl.run import _compared as compared
+from labctl.scenario.load import load
 from labctl.system.places import installed
 
 
@@ -210,7 +210,7 @@ def test_a_client_of_another_version_is_not_compared_where_it_is_the_machine_s_o
 
 
 def test_how_long_a_client_takes_is_not_held_against_it_where_the_machine_was_too_busy() -> None:
-    loaded = replace(scenario.load(installed("scenarios") / "server-down.yaml"), record=seen(TOLD))
+    loaded = replace(load(installed("scenarios") / "server-down.yaml"), record=seen(TOLD))
     late = replace(TOLD, seconds=1.5)
     assert compared(ran(TOLD), loaded).record == "as recorded"
     assert compared(ran(late), loaded).verdict is Verdict.FAILED

@@ -12,11 +12,11 @@ from handmade import result
 from recorded import CURL, TOLD, ran, seen
 from rich.console import Console
 
-from labctl import scenario
 from labctl.commands.record import INSTALLED, conclude, demand_writable
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 from labctl.results import record
+from labctl.scenario.load import load
 from labctl.system.places import installed
 
 
@@ -36,7 +36,7 @@ def concluded(folder: Path, *results: Result, check: bool = False) -> tuple[Verd
     """Return what runs of a scenario in a folder came to, and what `labctl record` said of it."""
     file = shutil.copy(installed("scenarios") / "server-down.yaml", folder)
     said = Console(file=StringIO(), width=120)
-    verdict = conclude(said, scenario.load(Path(file)), results, check=check)
+    verdict = conclude(said, load(Path(file)), results, check=check)
     assert isinstance(said.file, StringIO)
     return verdict, said.file.getvalue().replace(f"{folder}/", "")
 

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from labctl import scenario
-from labctl.causes import CAUSES
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Outcome
-from labctl.scenario import Loaded
+from labctl.scenario.causes import CAUSES
+from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
@@ -54,16 +53,16 @@ explain: Because.
 """
 
 
-def load(folder: Path, text: str) -> Loaded:
+def loaded_of(folder: Path, text: str) -> Loaded:
     file = folder / "sound.yaml"
     file.write_text(text)
-    return scenario.load(file)
+    return load(file)
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
     """Return the mistakes of a text, each without the folder."""
     with pytest.raises(Mistakes) as caught:
-        load(folder, text)
+        loaded_of(folder, text)
     assert caught.value.exit_code == 2
     return [str(mistake).removeprefix(f"{folder}/") for mistake in caught.value.mistakes]
 
@@ -75,17 +74,17 @@ def changed(before: str, after: str) -> str:
 
 @pytest.mark.parametrize("file", ON_DISK, ids=lambda file: file.stem)
 def test_every_scenario_on_disk_loads(file: Path) -> None:
-    loaded = scenario.load(file)
+    loaded = load(file)
     assert loaded.scenario.cause in CAUSES
     assert loaded.scenario.name == file.stem
 
 
 def test_there_is_a_scenario_for_every_cause() -> None:
-    assert {scenario.load(file).scenario.cause for file in ON_DISK} == set(CAUSES)
+    assert {load(file).scenario.cause for file in ON_DISK} == set(CAUSES)
 
 
 def test_a_sound_scenario_is_read(tmp_path: Path) -> None:
-    read = load(tmp_path, SOUND).scenario
+    read = loaded_of(tmp_path, SOUND).scenario
     assert read.client.timeout == 2.0
     assert read.trigger[0].after == pytest.approx(0.1)
     assert read.expect.clients == {"curl": Outcome.REFUSED}
@@ -189,8 +188,8 @@ def test_mistakes_in_the_stack_and_in_the_scenario_are_told_together(tmp_path: P
 
 def test_an_override_changes_the_stack_for_this_scenario_only(tmp_path: Path) -> None:
     more = "override:\n  services: {server: {environment: {PORT: '9090'}}}\n"
-    assert load(tmp_path, SOUND + more).stack.services["server"].environment == {"HOST": "0.0.0.0", "PORT": "9090"}
-    assert load(tmp_path, SOUND).stack.services["server"].environment["PORT"] == "8080"
+    assert loaded_of(tmp_path, SOUND + more).stack.services["server"].environment == {"HOST": "0.0.0.0", "PORT": "9090"}
+    assert loaded_of(tmp_path, SOUND).stack.services["server"].environment["PORT"] == "8080"
 
 
 def test_an_override_that_is_no_mapping_is_a_mistake(tmp_path: Path) -> None:
@@ -222,7 +221,7 @@ def test_any_values_are_a_scenario_or_mistakes(
     sound = YAML(typ="safe", pure=True).load(SOUND)
     YAML(typ="safe", pure=True).dump({**sound, **values}, file)
     try:
-        loaded = scenario.load(file)
+        loaded = load(file)
     except UsageError as error:
         assert str(error)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labctl.actions.client import Client as Change
-from labctl.scenario_model import Client
+from labctl.scenario.model import Client
 from labctl.stack.client_settings import ClientSettings
 
 WRITTEN = {"target": "http://server:80/", "timeout": "3s", "retry": {"every": "100ms", "for": "2s"}, "again": "50ms"}

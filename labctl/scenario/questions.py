@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labctl.language.fields import typed
-from labctl.scenario_model import DiagnosisStep
+from labctl.scenario.model import DiagnosisStep
 
 
 def criteria(step: DiagnosisStep) -> str:

@@ -12,13 +12,14 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from labctl import actions, checks
+from labctl import actions
 from labctl.actions.verbs import Deed, Kind, Verb
 from labctl.clients import UNIX, Target
 from labctl.clients._engine import PINNED
 from labctl.errors import Mistake
 from labctl.language.documents import Document, Path
 from labctl.language.placeholders import FOLDER, address_of, loopback_of
+from labctl.scenario import checks
 from labctl.stack.model import ENGINE, Stack, bare_program, wrong_settings
 from labctl.stack.ports import FIRST, LAST
 from labctl.standin.server import SOCKET, VERSION

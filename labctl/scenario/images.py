@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from labctl.errors import UsageError
-from labctl.scenario import Loaded
+from labctl.scenario.load import Loaded
 
 
 def refused_of(one: Loaded, allowed: Sequence[str]) -> list[str]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labctl import actions, border, checks
+from labctl import actions
 from labctl.errors import Mistakes, UsageError
 from labctl.language import documents, placeholders
 from labctl.language.documents import Document
 from labctl.language.fields import HOSTS, NETWORKS
 from labctl.results.record import Record, file_of
 from labctl.results.record import read as read_record
-from labctl.scenario_model import Scenario, tags
+from labctl.scenario import checks, policy
+from labctl.scenario.model import Scenario, tags
 from labctl.stack import find, model
 from labctl.stack.model import Stack
 
@@ -41,7 +42,7 @@ class Loaded:
         Raises Mistakes where they do not fit its stack.
         """
         document = self.document.with_value({**self.document.value, **written})
-        fitting = (checks.placeholders_in, checks.sockets, border.crossed)
+        fitting = (checks.placeholders_in, checks.sockets, policy.crossed)
         mistakes = [mistake for check in fitting for mistake in check(document, self.stack)]
         if mistakes:
             raise Mistakes(mistakes)
@@ -75,7 +76,7 @@ def load(file: Path, *, recorded: bool = True) -> Loaded:
     if on is not None:
         mistakes += checks.target(document, on)
         mistakes += [*checks.dependencies(document, on), *checks.sockets(document, on)]
-        mistakes += border.crossed(document, on)
+        mistakes += policy.crossed(document, on)
     context = {} if on is None else {HOSTS: hosts, NETWORKS: on.networks}
     try:
         scenario = documents.parse(Scenario, document, tags=tags(), context=context)

@@ -12,12 +12,9 @@ from pydantic import BeforeValidator, Discriminator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from labctl import actions
-from labctl.abilities import ABILITIES
 from labctl.actions import Action
-from labctl.causes import CAUSES
 from labctl.clients import Target
 from labctl.errors import listed, nearest
-from labctl.expect import Expect
 from labctl.language.fields import (
     Command,
     ExitCode,
@@ -29,6 +26,9 @@ from labctl.language.fields import (
     Written,
     known,
 )
+from labctl.scenario.abilities import ABILITIES
+from labctl.scenario.causes import CAUSES
+from labctl.scenario.expect import Expect
 from labctl.stack.client_settings import ClientSettings
 
 

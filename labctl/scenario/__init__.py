@@ -1,0 +1,1 @@
+"""Scenarios: found by name, read into frozen values, checked before anything is run."""
