@@ -16,10 +16,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     results      what a run leaves: journal, result, record, bundle
     scenario     scenarios: found, read into frozen values, checked
     symptoms     errors, read out of any text
-    table        what the controls of scenarios have shown, on file
-    atlas        what is known of the scenarios without running any
-    lookalikes   scenarios that look alike, and what tells them apart
-    why          from an error to its causes
+    knowledge    what the scenarios teach together, and from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
     sweep        removing what carries a label
     watchdog     removes what a killed labctl left

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from labctl.errors import Mistakes
+from labctl.knowledge.truths import Effect, Shown, Table
 from labctl.matrix import Planned
 from labctl.model import Observation, Outcome, Phase, Result, Verdict
 from labctl.observe import Observer
@@ -23,7 +24,6 @@ from labctl.run import Options
 from labctl.scenario.load import Loaded
 from labctl.scenario.questions import question
 from labctl.system.places import CONTROLS
-from labctl.table import Effect, Shown, Table
 
 DRAWN = 3  # wrong fixes of each scenario, where not all are asked for
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from labctl.atlas import Entry, atlas
+from labctl.knowledge.entries import Entry, atlas
 from labctl.scenario.catalogue import within
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed

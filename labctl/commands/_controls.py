@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from labctl.controls import Arm, Choice
+    from labctl.knowledge.truths import Table
     from labctl.model import Result
     from labctl.scenario.load import Loaded
     from labctl.session import Session
-    from labctl.table import Table
 
 
 NO_JSON = "the controls print no JSON; `labctl controls --write` writes controls.json."
@@ -43,13 +43,14 @@ def controlled(
 
     Raises NotWritten where the table is to be written and cannot be.
     """
-    from labctl import controls, table
+    from labctl import controls
+    from labctl.knowledge import truths
     from labctl.matrix import matrix
     from labctl.report.controls import Arms
     from labctl.run import Options
 
     if write:
-        for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
+        for file in dict.fromkeys(truths.file_of(one.file) for one in chosen):
             files.try_out(file)
     catalogue = _catalogue(chosen)
     choice = choice or controls.Choice()
@@ -58,9 +59,9 @@ def controlled(
     results = matrix([arm.planned for arm in arms], session, jobs=jobs, fail_fast=False, watcher=Arms(out, arms, jobs))
     ended = [(arm, result) for arm, result in zip(arms, results, strict=True) if result is not None]
     verdicts = [Verdict.PASSED]
-    for file in dict.fromkeys(table.file_of(one.file) for one in chosen):
-        here = [one for one in chosen if table.file_of(one.file) == file]
-        beside = [one for one in catalogue if table.file_of(one.file) == file]
+    for file in dict.fromkeys(truths.file_of(one.file) for one in chosen):
+        here = [one for one in chosen if truths.file_of(one.file) == file]
+        beside = [one for one in catalogue if truths.file_of(one.file) == file]
         whole = choice.whole and len(ended) == len(arms)  # a full disk ends a matrix early
         verdicts.append(_concluded(out, file, here, beside, ended, whole=whole, write=write))
     return Verdict.overall(verdicts)
@@ -105,17 +106,18 @@ def _concluded(
     write: bool,
 ) -> Verdict:
     """Hold what was seen of one folder's scenarios against its table, print and, where asked for, write it."""
-    from labctl import controls, table
+    from labctl import controls
+    from labctl.knowledge import truths
     from labctl.report import controls as report
 
     names = {one.scenario.name for one in here}
     mine = [(arm, result) for arm, result in ended if arm.scenario in names]
     seen = [(arm, controls.effect(arm, result)) for arm, result in mine if result.kept]
     unknown = len(seen) < len(mine) or any(found is None and not arm.answers for arm, found in seen)
-    recorded, now = table.read(file), controls.table(seen)
-    differences = list(table.differences(recorded, now))
+    recorded, now = truths.read(file), controls.table(seen)
+    differences = list(truths.differences(recorded, now))
     wrong = [one for one in differences if one.wrong and not (write and one.column in ("fixes", "answers"))]
-    merged = table.merged(recorded, now, {one.scenario.name for one in beside}, whole=whole and not unknown)
+    merged = truths.merged(recorded, now, {one.scenario.name for one in beside}, whole=whole and not unknown)
     report.crossed(out, merged, _groups(beside, names))
     report.wrong(out, [report.sentence(one) for one in wrong])
     new = len(differences) - len(wrong)
@@ -137,7 +139,7 @@ def _groups(beside: Sequence[Loaded], names: Collection[str]) -> dict[Outcome, l
 
 
 def _write(out: Console, file: Path, merged: Table) -> None:
-    from labctl import table
+    from labctl.knowledge import truths
 
-    table.write(file, merged)
+    truths.write(file, merged)
     out.print(f"wrote {file}", soft_wrap=True)

@@ -15,7 +15,7 @@ PAGE = "CATALOGUE.md"  # next to the scenarios
 @click.option("--write", is_flag=True, help=f"Write it to {PAGE} next to the scenarios.")
 def command(*, write: bool) -> None:
     """Print the exact errors of all scenarios, what tells them apart, and their fixes."""
-    from labctl.atlas import atlas
+    from labctl.knowledge.entries import atlas
     from labctl.report.catalogue import catalogue as page
     from labctl.scenario import catalogue
 

@@ -78,11 +78,11 @@ def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
 
 def _in_tables(files: Sequence[Path]) -> Iterator[Mistake]:
     """Yield what is wrong with the tables of what controls have shown."""
-    from labctl import table
+    from labctl.knowledge import truths
 
-    for file in dict.fromkeys(map(table.file_of, files)):
+    for file in dict.fromkeys(map(truths.file_of, files)):
         try:
-            table.read(file)
+            truths.read(file)
         except Mistakes as error:
             yield from error.mistakes
 

@@ -20,8 +20,8 @@ def command(names: tuple[str, ...], clients: tuple[str, ...], as_json: bool) -> 
 
     For each group: the diagnosis steps that separate them, the one first that splits the group most evenly.
     """
-    from labctl.atlas import atlas
-    from labctl.lookalikes import Told, groups, tree
+    from labctl.knowledge.entries import atlas
+    from labctl.knowledge.tree import Told, groups, tree
     from labctl.report.lookalikes import lookalikes
 
     loaded = loaded_scenarios(names, clients) if names else readable_scenarios()

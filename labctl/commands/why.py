@@ -34,10 +34,10 @@ def command(words: tuple[str, ...], everything: bool, as_json: bool) -> int:
     The text may be a traceback, a line of a log, a whole log, or an errno's name. Exits with 1 where nothing in it is
     known.
     """
-    from labctl.atlas import atlas
+    from labctl.knowledge.entries import atlas
+    from labctl.knowledge.why import why
     from labctl.report import why as report
     from labctl.symptoms import symptoms
-    from labctl.why import why
 
     found = symptoms(_read(words))
     shown = found if everything or as_json else found[:SHOWN]

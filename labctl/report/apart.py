@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from labctl.lookalikes import Fork, Tree
+from labctl.knowledge.tree import Fork, Tree
 
 Words = Callable[[str], str]
 BRANCHES = {"yes": ("├─ ", "│  "), "no": ("└─ ", "   ")}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from labctl.atlas import Entry
-from labctl.lookalikes import Fork, Tree, groups, tree
+from labctl.knowledge.entries import Entry
+from labctl.knowledge.tree import Fork, Tree, groups, tree
+from labctl.knowledge.truths import Effect
+from labctl.knowledge.why import came_to
 from labctl.report.apart import drawn
 from labctl.report.lookalikes import by_names, looks
 from labctl.report.text import plain
 from labctl.scenario.causes import CAUSES
-from labctl.table import Effect
-from labctl.why import came_to
 
 INTRODUCTION = """\
 # What failed connections look like, and why

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from labctl.controls import Arm, Kind, effect
+from labctl.knowledge.truths import Difference, Effect, Shown, Table
 from labctl.model import Outcome, Result
 from labctl.report.many import Many
 from labctl.report.text import plain
-from labctl.table import Difference, Effect, Shown, Table
 
 MARKS = {Effect.MENDED: "●", Effect.SAME: "·", Effect.OTHER: "~", Effect.IMPOSSIBLE: "x"}
 OWN, UNKNOWN = "■", " "

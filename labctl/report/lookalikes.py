@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from labctl.atlas import Entry
-from labctl.lookalikes import Group, tree
+from labctl.knowledge.entries import Entry
+from labctl.knowledge.tree import Group, tree
 from labctl.report.apart import drawn, leaves
 from labctl.report.text import plain
 

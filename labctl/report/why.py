@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from labctl.lookalikes import Fork
+from labctl.knowledge.tree import Fork
+from labctl.knowledge.why import SERVER_PORT, Answer, Cause, Excluded, adapted
 from labctl.report.apart import drawn, leaves
 from labctl.report.text import milliseconds, plain
 from labctl.symptoms import Symptom
-from labctl.why import SERVER_PORT, Answer, Cause, Excluded, adapted
 
 NOTHING = "No error of a connection is in this text."
 WANTED = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from variants import labctl, variant
 
-from labctl.table import FILE
+from labctl.knowledge.truths import FILE
 
 BREAKS = (  # once a client has been served, so that the stack is healthy first, however often it is looked at
     "nstat -asz TcpPassiveOpens | grep -qE 'TcpPassiveOpens +0 ' || "

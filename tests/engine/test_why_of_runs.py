@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from known import entries, scenarios
 
+from labctl.knowledge.why import why
 from labctl.model import Outcome, Phase, Result, Verdict
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.symptoms import symptoms
-from labctl.why import why
 
 BROKEN = ("firewall-drop", "firewall-reject", "loopback-bind", "tiny-backlog-abort", "unassigned-address", "wrong-port")
 LOGGED = "2026-11-23 10:00:00,123 ERROR [worker-1] app.client: "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from known import entries
 
+from labctl.knowledge.why import why
 from labctl.model import Outcome
 from labctl.symptoms import symptoms
 from labctl.symptoms.codes import code_of
-from labctl.why import why
 
 
 @pytest.mark.parametrize(

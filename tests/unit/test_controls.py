@@ -10,10 +10,10 @@ from known import scenarios
 
 from labctl.controls import Arm, Choice, Kind, arms, effect, rivals
 from labctl.errors import Mistakes
+from labctl.knowledge.truths import Effect
 from labctl.matrix import Planned
 from labctl.model import Outcome, Phase, PhaseResult, Verdict
 from labctl.run import Options
-from labctl.table import Effect
 
 ALL = Choice(drawn=None)
 RESET = replace(REFUSED, outcome=Outcome.RESET)

@@ -25,9 +25,9 @@ from ruamel.yaml import YAML
 from symptoms_real import REAL
 from symptoms_text import WORDED
 
-from labctl import table, why
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
+from labctl.knowledge import truths, why
 from labctl.language import fields
 from labctl.report import why as report
 from labctl.results import bundle, record, result
@@ -123,12 +123,12 @@ def test_a_record(place: Path, number: int, changes: list[Change], as_text: bool
 @cases(20)
 @given(CHANGES, st.booleans())
 def test_the_table_of_what_controls_have_shown(place: Path, changes: list[Change], as_text: bool) -> None:
-    text = table.file_of(SCENARIOS[0]).read_text()
+    text = truths.file_of(SCENARIOS[0]).read_text()
     raw = mangled(text, changes) if as_text else json.dumps(mutated(json.loads(text), changes)).encode()
-    (place / table.FILE).write_bytes(raw)
+    (place / truths.FILE).write_bytes(raw)
     with bounded(len(raw)):
         try:
-            table.read(place / table.FILE)
+            truths.read(place / truths.FILE)
         except UsageError as error:
             told(error)
 

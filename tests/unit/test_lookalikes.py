@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from known import entries
 
-from labctl.atlas import Entry
-from labctl.lookalikes import Fork, Group, Tree, appearance, groups, separating, tree
+from labctl.knowledge.entries import Entry
+from labctl.knowledge.tree import Fork, Group, Tree, appearance, groups, separating, tree
+from labctl.knowledge.truths import Shown
 from labctl.model import Outcome
 from labctl.report.apart import leaves
-from labctl.table import Shown
 
 CLIENTS = sorted({client for entry in entries() for client in entry.recorded})
 INSEPARABLE = {("loopback-bind", "loopback-bind-flask"), ("keepalive-race", "stale-keepalive")}

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from known import scenarios
 
-from labctl import controls, table
+from labctl import controls
 from labctl.controls import Arm, Choice, Kind, arms
 from labctl.errors import Mistakes
+from labctl.knowledge import truths
+from labctl.knowledge.truths import Difference, Effect, Shown, Table
 from labctl.matrix import Planned
 from labctl.run import Options
-from labctl.table import Difference, Effect, Shown, Table
 
 DOWN = Planned(scenarios()["server-down"], Options())
 CRASH_FIX = Arm(scenarios()["server-down"], Kind.OTHER_FIX, DOWN, "server-crashed")
@@ -41,11 +42,11 @@ def test_an_arm_that_was_inconclusive_shows_nothing() -> None:
 
 
 def test_a_table_is_read_as_it_was_written_and_sorted(tmp_path: Path) -> None:
-    file = tmp_path / table.FILE
-    assert table.read(file) == Table()
-    table.write(file, of(WHOLE))
-    assert table.read(file) == of(WHOLE)
-    table.write(file, Table(scenarios={"wrong-port": Shown(), "server-down": WHOLE}))
+    file = tmp_path / truths.FILE
+    assert truths.read(file) == Table()
+    truths.write(file, of(WHOLE))
+    assert truths.read(file) == of(WHOLE)
+    truths.write(file, Table(scenarios={"wrong-port": Shown(), "server-down": WHOLE}))
     assert file.read_text().index("server-down") < file.read_text().index("wrong-port")
 
 
@@ -57,30 +58,30 @@ def test_a_table_is_read_as_it_was_written_and_sorted(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_table_is_told_with_what_to_do(tmp_path: Path, raw: bytes, told: str) -> None:
-    file = tmp_path / table.FILE
+    file = tmp_path / truths.FILE
     file.write_bytes(raw)
     with pytest.raises(Mistakes) as caught:
-        table.read(file)
+        truths.read(file)
     assert f"controls.json:1:1: {told}" in str(caught.value)
-    assert table.TODO in str(caught.value)
+    assert truths.TODO in str(caught.value)
 
 
 def test_what_was_seen_goes_over_what_was_there() -> None:
     old = Shown(fixes={"server-crashed": Effect.MENDED, "wrong-port": Effect.SAME}, answers={"on server: w": False})
-    merged = table.merged(of(old), of(WHOLE), {"server-down", "server-crashed", "wrong-port"}, whole=False)
+    merged = truths.merged(of(old), of(WHOLE), {"server-down", "server-crashed", "wrong-port"}, whole=False)
     row = merged.scenarios["server-down"]
     assert row.fixes == {"server-crashed": Effect.SAME, "wrong-port": Effect.SAME}
     assert row.answers == {"on server: ps": True, "on server: w": False}
-    assert table.merged(of(old), of(WHOLE), {"server-down", "server-crashed"}, whole=True) == of(WHOLE)
+    assert truths.merged(of(old), of(WHOLE), {"server-down", "server-crashed"}, whole=True) == of(WHOLE)
 
 
 def test_what_is_no_scenario_any_more_is_left_out() -> None:
     old = Table(scenarios={"gone": WHOLE, "server-down": Shown(fixes={"gone": Effect.SAME})})
-    assert table.merged(old, Table(), {"server-down"}, whole=False) == of(Shown())
+    assert truths.merged(old, Table(), {"server-down"}, whole=False) == of(Shown())
 
 
 def found(old: Shown, new: Shown) -> list[tuple[Difference, bool]]:
-    return [(one, one.wrong) for one in table.differences(of(old), of(new))]
+    return [(one, one.wrong) for one in truths.differences(of(old), of(new))]
 
 
 def test_a_cure_that_is_not_in_the_table_is_wrong_and_a_failure_that_stays_is_only_new() -> None:
@@ -101,7 +102,7 @@ def test_a_failure_without_a_fault_and_a_trap_that_does_not_work_are_wrong_whate
 def test_the_table_on_file_has_every_arm_of_every_scenario() -> None:
     """A scenario, a fix, a trap or a diagnosis step that was added or changed wants the controls to be run again."""
     everything = list(scenarios().values())
-    recorded = table.read(table.file_of(everything[0].file))
+    recorded = truths.read(truths.file_of(everything[0].file))
     wanted = arms(everything, everything, Options(), Choice(drawn=None))
     for name in scenarios():
         shown = recorded.scenarios[name]

@@ -12,10 +12,10 @@ from known import entries
 from tracebacks import of_files_too, rendered
 from variants import labctl
 
-from labctl.lookalikes import Fork
+from labctl.knowledge.tree import Fork
+from labctl.knowledge.why import Answer, adapted, why
 from labctl.model import Outcome, Stage
 from labctl.symptoms import symptoms
-from labctl.why import Answer, adapted, why
 
 
 def giving(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from labctl import table
 from labctl.errors import Mistakes
+from labctl.knowledge import truths
+from labctl.knowledge.truths import Shown, Table
 from labctl.results.record import Recorded
 from labctl.scenario.catalogue import Wrong, fail
 from labctl.scenario.load import Loaded
 from labctl.scenario.model import DiagnosisStep, Scenario
 from labctl.scenario.questions import question
-from labctl.table import Shown, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def atlas(scenarios: Iterable[Loaded], wrong: Wrong = fail) -> tuple[Entry, ...]
     @cache
     def table_of(file: Path) -> Table:
         try:
-            return table.read(file)
+            return truths.read(file)
         except Mistakes as mistakes:
             wrong(mistakes)
             return Table()
 
     entries = (
-        Entry(one, table_of(table.file_of(one.file)).scenarios.get(one.scenario.name, Shown())) for one in scenarios
+        Entry(one, table_of(truths.file_of(one.file)).scenarios.get(one.scenario.name, Shown())) for one in scenarios
     )
     return tuple(sorted(entries, key=lambda entry: entry.name))

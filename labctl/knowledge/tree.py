@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from labctl.atlas import Entry
+from labctl.knowledge.entries import Entry
 from labctl.model import Outcome, Stage
 from labctl.results.record import Recorded
 from labctl.results.reproducible import TimeClass

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from labctl.atlas import Entry
 from labctl.clients import UNIX, Target
 from labctl.kernel.pcap import ARP_REQUEST
+from labctl.knowledge.entries import Entry
+from labctl.knowledge.tree import Tree, tree
 from labctl.language.placeholders import TARGET_HOST, TARGET_PORT
-from labctl.lookalikes import Tree, tree
 from labctl.model import Outcome, Stage
 from labctl.results.record import Recorded
 from labctl.results.reproducible import text
