@@ -18,8 +18,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     symptoms     errors, read out of any text
     knowledge    what the scenarios teach together, and from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
-    sweep        removing what carries a label
-    watchdog     removes what a killed labctl left
     debian       this machine's Debian packages
     base         the image's base
     wheels       the image's Python packages

@@ -13,6 +13,7 @@ from types import TracebackType
 from labctl import subnets
 from labctl.bare import brought_up
 from labctl.clients import speaking
+from labctl.engine.sweep import RUN, SCENARIO, sweep
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
 from labctl.lab import Lab
 from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
@@ -23,7 +24,6 @@ from labctl.session import Session
 from labctl.specs import Foothold, Machine, Place
 from labctl.stack.model import Stack
 from labctl.stack.service import Service
-from labctl.sweep import RUN, SCENARIO, sweep
 from labctl.witness import Limits, Witness, prepare
 
 APART = 0.25  # seconds between the ends of two hosts whose labctl was killed

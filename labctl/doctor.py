@@ -15,9 +15,9 @@ from labctl import image
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers
 from labctl.engine.spec import ContainerSpec
+from labctl.engine.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 from labctl.model import Ran
 from labctl.scenario.abilities import ABILITIES, USERLAND_PROXY, missing
-from labctl.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 
 SANDBOX_LIFE = "60"
 """Seconds after which the sandbox ends by itself, should labctl be killed meanwhile."""

@@ -12,13 +12,13 @@ from threading import Event as Flag
 from threading import Semaphore
 from typing import Protocol
 
+from labctl.engine.sweep import SESSION, sweep
 from labctl.errors import EngineUnavailable, LabctlError
 from labctl.model import WRONG, Outcome, Result
 from labctl.results.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.run import Options, run
 from labctl.scenario.load import Loaded
 from labctl.session import Session
-from labctl.sweep import SESSION, sweep
 from labctl.system.threads import Workers
 
 COMMAND = 2.0  # seconds: what firewalld takes, and longer than most

@@ -14,14 +14,14 @@ from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
+from labctl.engine.sweep import SESSION, STARTED, look, sweep
+from labctl.engine.watchdog import Watchdog
 from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
 from labctl.scenario import images
 from labctl.scenario.load import Loaded
-from labctl.sweep import SESSION, STARTED, look, sweep
 from labctl.system.interrupt import stoppable
 from labctl.system.places import OWN_IMAGE
 from labctl.system.progress import timed
-from labctl.watchdog import Watchdog
 
 LEFT = "It is removed if the engine does so within the next minute; after that, `labctl clean` removes it."
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from labctl.clients import ONLY, REACH, WARM, plugin_files
 from labctl.engine.spec import ContainerSpec
+from labctl.engine.sweep import ROLE, SANDBOX
 from labctl.language.fields import argv
 from labctl.stack.service import Service
-from labctl.sweep import ROLE, SANDBOX
 from labctl.system.places import OWN_IMAGE
 
 TIME_TO_LIVE = 3600.0  # seconds after which a host ends itself, whatever became of labctl

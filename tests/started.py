@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from labctl.engine.watchdog import PROGRAM as WATCHDOG
 from labctl.system import processes
-from labctl.watchdog import PROGRAM as WATCHDOG
 
 
 class Running:

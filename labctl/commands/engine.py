@@ -95,7 +95,7 @@ def _using(private: Private) -> int:
     """Return how many sessions of labctl live on labctl's own engine."""
     from labctl.engine.connection import Candidate, Connection, knock
     from labctl.engine.containers import Containers
-    from labctl.sweep import living_sessions
+    from labctl.engine.sweep import living_sessions
 
     found = knock(Candidate(f"unix://{private.socket}", "labctl's own engine"))
     return len(living_sessions(Containers(found))) if isinstance(found, Connection) else 0

@@ -10,4 +10,6 @@ stream.py       attached standard streams
 terminal.py     a program in a container, on a person's terminal
 feed.py         answers that go on
 events.py       how containers ended
+sweep.py        removing what carries a label
+watchdog.py     a process that removes what a killed labctl left
 """

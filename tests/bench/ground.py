@@ -14,12 +14,12 @@ from pathlib import Path
 from labctl import image, subnets
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
+from labctl.engine.sweep import sweep
+from labctl.engine.watchdog import Watchdog
 from labctl.errors import LabctlError
 from labctl.session import Session, session
-from labctl.sweep import sweep
 from labctl.system.places import images
 from labctl.system.progress import Progress
-from labctl.watchdog import Watchdog
 
 BENCH = "labctl.bench"  # the label of what contestants other than labctl make
 EMPTY_LOOKS = 3  # a program that was cut off may have asked the engine for something more

@@ -20,12 +20,12 @@ from faulty import left, loaded, session_at, struck
 from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
+from labctl.engine.sweep import SESSION
 from labctl.errors import EngineUnavailable
 from labctl.model import Phase, Verdict
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.subnets import POOL
-from labctl.sweep import SESSION
 from labctl.system.waiting import poll
 
 pytestmark = needed

@@ -16,10 +16,10 @@ from faulty import containers, left, loaded, on_disk, session_at, struck
 from proxy import Proxy, proxied
 
 from labctl.engine.connection import Connection
+from labctl.engine.sweep import SCENARIO
 from labctl.model import Phase, Result, Verdict
 from labctl.run import Options, run
 from labctl.session import Session
-from labctl.sweep import SCENARIO
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.UNFIXED, Phase.FIXED] if EVERYTHING else [Phase.UNFIXED]
 BOUND = 40.0  # seconds

@@ -13,6 +13,7 @@ from variants import labctl
 
 from labctl.deploy import deployed
 from labctl.engine import images
+from labctl.engine.sweep import SESSION
 from labctl.errors import UsageError
 from labctl.lab import Lab
 from labctl.model import Result, Verdict
@@ -20,7 +21,6 @@ from labctl.results.journal import Journal, new_folder
 from labctl.run import Options, run
 from labctl.scenario.load import load
 from labctl.session import Session
-from labctl.sweep import SESSION
 
 NONE = "0000000000000000"
 MINE = "labctl-test-allowed:1"

@@ -11,9 +11,9 @@ from bench.ground import Ground
 from bench.throughput import everything
 from variants import python
 
+from labctl.engine.sweep import look
 from labctl.scenario.load import Loaded
 from labctl.session import Session
-from labctl.sweep import look
 
 BENCH = str(Path(__file__).resolve().parents[1] / "bench")
 WANTED = ("one", "rule-sdk", "help")

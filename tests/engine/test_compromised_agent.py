@@ -12,12 +12,12 @@ from hostile import ANSWERS, IDLE, loaded, standing, told
 from labs import context, inspect
 
 from labctl.engine import images
+from labctl.engine.sweep import ROLE, SESSION
 from labctl.lab import Lab
 from labctl.model import Verdict
 from labctl.run import Options, run
 from labctl.session import Session
 from labctl.specs import ROOTS
-from labctl.sweep import ROLE, SESSION
 
 KINDS = ("ordinary", "root", "stranger")
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}

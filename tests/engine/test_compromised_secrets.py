@@ -15,11 +15,11 @@ from variants import WRONG, labctl, variant
 
 from labctl.engine import once
 from labctl.engine.connection import Connection
+from labctl.engine.sweep import SESSION
 from labctl.model import Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.session import Session
-from labctl.sweep import SESSION
 
 SECRET = f"odd-{secrets.token_hex(12)}"
 NAMES = (

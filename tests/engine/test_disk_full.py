@@ -12,9 +12,9 @@ import pytest
 from small import on_disk
 from variants import variant
 
+from labctl.engine.sweep import SCENARIO, look
 from labctl.results.journal import DOCKER, PHASE, REMOVING
 from labctl.session import Session
-from labctl.sweep import SCENARIO, look
 
 SIZE = "1m"
 PROGRAM = """

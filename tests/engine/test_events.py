@@ -17,13 +17,13 @@ from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
+from labctl.engine.sweep import SCENARIO, SESSION, look, sweep
 from labctl.errors import EngineUnavailable
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.scenario.load import load
 from labctl.session import Session
-from labctl.sweep import SCENARIO, SESSION, look, sweep
 from labctl.system.waiting import poll
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED]

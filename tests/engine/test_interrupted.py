@@ -13,10 +13,10 @@ import pytest
 from started import Running
 from variants import clean, variant
 
+from labctl.engine.sweep import look
 from labctl.model import Phase
 from labctl.results.journal import PHASE, REMOVING
 from labctl.session import Session
-from labctl.sweep import look
 from labctl.system.waiting import poll
 
 FIRST, SECOND = "cut-off", "never-begun"

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from labs import inspect, sandbox_of
 
+from labctl.engine.sweep import SESSION
 from labctl.lab import Lab
 from labctl.session import Session
 from labctl.subnets import POOL, PREFIX
-from labctl.sweep import SESSION
 
 HOSTS = ("server", "client")
 NET_ADMIN_AND_NET_RAW = "0000000000003000"  # bits 12 and 13, capabilities(7)

@@ -10,10 +10,10 @@ import trying
 from labs import Deploy
 
 from labctl import actions
+from labctl.engine.sweep import SCENARIO, SESSION
 from labctl.lab import Lab
 from labctl.model import Outcome
 from labctl.session import Session
-from labctl.sweep import SCENARIO, SESSION
 
 actions.discover()
 NAME = "name-on-other-network"

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from variants import STUCK, WRONG, clean, pytest_in, variant
 
+from labctl.engine.sweep import SCENARIO, look
 from labctl.scenario.abilities import ABILITIES
 from labctl.session import Session
-from labctl.sweep import SCENARIO, look
 from labctl.system.waiting import poll
 
 

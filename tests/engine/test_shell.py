@@ -21,12 +21,12 @@ import pytest
 from ruamel.yaml import YAML
 from unraised import demand_none
 
+from labctl.engine.sweep import look
+from labctl.engine.watchdog import PROGRAM as WATCHDOG
 from labctl.session import Session
-from labctl.sweep import look
 from labctl.system import processes
 from labctl.system.places import installed
 from labctl.system.waiting import poll
-from labctl.watchdog import PROGRAM as WATCHDOG
 
 WITHIN = 60.0  # seconds; building the image anew is not among what is awaited
 ON_ITS_TERMINAL = """

@@ -14,9 +14,9 @@ from labctl.deploy import make_network
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.spec import ContainerSpec
+from labctl.engine.sweep import SESSION, look, sweep
 from labctl.errors import EngineError
 from labctl.session import Session
-from labctl.sweep import SESSION, look, sweep
 
 SECONDS = 3.0
 MOST_REQUESTS = 60  # in that time; each look takes three

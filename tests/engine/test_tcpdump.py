@@ -22,6 +22,7 @@ from labctl import actions
 from labctl.deploy import deployed
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
+from labctl.engine.sweep import ROLE
 from labctl.evidence import Witnesses
 from labctl.kernel import pcap
 from labctl.lab import Lab
@@ -30,7 +31,6 @@ from labctl.results.journal import Journal, new_folder
 from labctl.run import EVERYTHING, Options
 from labctl.scenario.load import load
 from labctl.session import Session
-from labctl.sweep import ROLE
 from labctl.system.places import installed
 from labctl.system.waiting import poll
 

@@ -24,7 +24,7 @@ PROGRAM = """
 import sys
 place, label = sys.argv[1:]
 sys.path.append(place)
-from labctl.watchdog import main
+from labctl.engine.watchdog import main
 main(label)
 """
 """-P and this keep the folder that labctl is called in out of it: a `docker/` there is somebody else's."""
@@ -76,8 +76,8 @@ def main(label: str) -> None:
         return
     from labctl.engine.connection import Connection, connect
     from labctl.engine.containers import Containers
+    from labctl.engine.sweep import sweep
     from labctl.errors import EngineUnavailable
-    from labctl.sweep import sweep
     from labctl.system.waiting import poll
 
     found: list[Connection] = []
