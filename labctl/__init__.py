@@ -18,13 +18,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     symptoms     errors, read out of any text
     knowledge    what the scenarios teach together, and from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
-    debian       this machine's Debian packages
-    base         the image's base
-    wheels       the image's Python packages
-    image        the image of the hosts
-    private      where our own engine keeps its things
-    dockerd      an engine of our own
-    doctor       what this machine can and cannot do
+    provision    what a machine needs before it can run a lab: packages, images, an engine
     guard        what a host may send where the machine is on its network
     specs        the containers that a host is made of
     wire         our side of the stream to a program inside a host

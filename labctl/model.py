@@ -196,7 +196,7 @@ class Packet:
 
     at: float  # seconds since the connection's first packet
     by: str  # the host that sent it
-    kind: str  # one of labctl.pcap.KINDS
+    kind: str  # one of labctl.kernel.pcap.KINDS
     again: bool  # a retransmission: the same was sent before
     reached: str  # the last host that it was seen at; its sender where it was seen nowhere else
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl import image
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
@@ -17,6 +16,7 @@ from labctl.engine.spec import ContainerSpec
 from labctl.engine.sweep import SESSION, STARTED, look, sweep
 from labctl.engine.watchdog import Watchdog
 from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
+from labctl.provision import image
 from labctl.scenario import images
 from labctl.scenario.load import Loaded
 from labctl.system.interrupt import stoppable

@@ -78,7 +78,7 @@ def connection() -> Iterator[Connection]:
 @pytest.fixture(scope="session")
 def session(connection: Connection) -> Iterator[Session]:
     """Begin the one session of this test run, on labctl's own images."""
-    from labctl import image
+    from labctl.provision import image
 
     built = image.ensure(connection, *images(), progress=print)
     # Ctrl-C is pytest's to handle, not the session's: it ends all tests, and then the session removes everything

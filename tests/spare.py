@@ -1,6 +1,6 @@
 """An engine that tests may kill, stop and starve: in namespaces of its own, reached by its socket like any other.
 
-It is labctl's own engine (`labctl.dockerd`), started in fresh process, mount and network namespaces (unshare(1)), and it
+It is labctl's own engine (`labctl.provision.daemon`), started in fresh process, mount and network namespaces (unshare(1)), and it
 gets labctl's images from the engine that the other tests use. That takes root, and dockerd installed.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from labctl import debian
 from labctl.engine.connection import Connection, connect
+from labctl.provision import debian
 from labctl.system import processes
 from labctl.system.waiting import poll
 
@@ -32,11 +32,11 @@ needed = pytest.mark.skipif(
 )
 SUPERVISOR = textwrap.dedent("""
     import contextlib, os, sys
-    from labctl import dockerd
-    private = dockerd.Private.of()
+    from labctl.provision import daemon
+    private = daemon.Private.of()
     for line in sys.stdin:
         if line == "start\\n":
-            dockerd.start(progress=lambda text: None, confirm=lambda question: False)
+            daemon.start(progress=lambda text: None, confirm=lambda question: False)
         elif line == "fill\\n":
             disk = os.statvfs(private.data)
             assert disk.f_blocks * disk.f_frsize < 2 << 30, "this is no disk of its own"
@@ -44,7 +44,7 @@ SUPERVISOR = textwrap.dedent("""
                 while True:
                     file.write(bytes(1 << 20))
         elif line == "end\\n":
-            dockerd.stop(progress=lambda text: None)
+            daemon.stop(progress=lambda text: None)
         else:
             os.kill(private.process().pid, int(line))
         print("done", flush=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from labctl.doctor import Ability, Diagnosis
+    from labctl.provision.doctor import Ability, Diagnosis
 
 
 @click.command(epilog="Example: labctl doctor")
@@ -17,8 +17,8 @@ def command() -> None:
 
     Exits with 3 where no engine answers.
     """
-    from labctl import doctor
     from labctl.engine.connection import connect
+    from labctl.provision import doctor
 
     for line in lines(doctor.examine(connect())):
         click.echo(line)

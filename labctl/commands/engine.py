@@ -9,7 +9,7 @@ import click
 from labctl.system.progress import timed
 
 if TYPE_CHECKING:
-    from labctl.private import Private
+    from labctl.provision.private import Private
 
 
 @click.group(epilog="Example: labctl engine start")
@@ -29,13 +29,13 @@ def start(*, yes: bool, quiet: bool) -> None:
     Where none does: install Debian's or Ubuntu's docker.io if it is missing, and start a private dockerd, whose data,
     socket and log lie in labctl's state folder. It stays up until `labctl engine stop`.
     """
-    from labctl import dockerd
     from labctl.commands._common import agreed
-    from labctl.private import Private
+    from labctl.provision import daemon
+    from labctl.provision.private import Private
 
     private = Private.of()
     before = private.process()
-    connection = dockerd.start(progress=timed(), confirm=lambda question: yes or agreed(question))
+    connection = daemon.start(progress=timed(), confirm=lambda question: yes or agreed(question))
     own = private.process()
     if quiet and (own is None or own == before):
         return
@@ -48,7 +48,7 @@ def start(*, yes: bool, quiet: bool) -> None:
 def status() -> None:
     """Show which engine answers, and whether labctl started it; exit 3 where none does."""
     from labctl.engine.connection import connect
-    from labctl.private import Private
+    from labctl.provision.private import Private
 
     private = Private.of()
     connection = connect()
@@ -67,10 +67,10 @@ def stop(*, force: bool) -> None:
 
     Where labs run on it, perhaps somebody else's, it is left alone without --force.
     """
-    from labctl import dockerd
     from labctl.engine.connection import connect
     from labctl.errors import EngineUnavailable, UsageError
-    from labctl.private import Private
+    from labctl.provision import daemon
+    from labctl.provision.private import Private
 
     private = Private.of()
     if not force and (using := _using(private)):
@@ -79,7 +79,7 @@ def stop(*, force: bool) -> None:
             means="Stopping it would end what runs there, whoever started it.",
             todo="Wait until that has ended, or `labctl engine stop --force`.",
         )
-    if dockerd.stop(progress=timed()):
+    if daemon.stop(progress=timed()):
         click.echo("labctl's engine has stopped; no process of it is left.")
         click.echo(f"Its images stay in {private.folder} for the next start; remove that folder to free the space.")
         return

@@ -22,8 +22,8 @@ def command() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where the image is there already.")
 def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
     """Build images, `labctl` where none is named, unless those that fit labctl's files are there."""
-    from labctl import image
     from labctl.engine.connection import connect
+    from labctl.provision import image
     from labctl.system.places import OWN_IMAGE
 
     wanted = [_known(name) for name in names or [OWN_IMAGE]]
@@ -38,9 +38,9 @@ def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
 @click.argument("name", metavar="[IMAGE]", default="labctl")
 def show(name: str) -> None:
     """Show an image, what it stands on, and every package in it with its version."""
-    from labctl import image
     from labctl.engine.connection import connect
     from labctl.errors import NotThere
+    from labctl.provision import image
 
     name = _known(name)
     connection = connect()
@@ -61,8 +61,8 @@ def show(name: str) -> None:
 @command.command(epilog="Example: labctl image prune")
 def prune() -> None:
     """Remove the images that labctl built from other versions of its files."""
-    from labctl import image
     from labctl.engine.connection import connect
+    from labctl.provision import image
 
     removed = image.prune(connect())
     for name in removed:

@@ -15,7 +15,7 @@ from labctl.kernel.pcap import ACK, ARP_REQUEST, FIN, ICMP_KINDS, RST, SYN, SYN_
 from labctl.model import NOBODY, Connection, Packet
 
 TELLING = frozenset({SYN, SYN_ACK, RST, *ICMP_KINDS})  # these always tell how an attempt went
-HOST_ADDRESS = "address."  # what the name of a host's address begins with, see labctl.placeholders.address_of
+HOST_ADDRESS = "address."  # what the name of a host's address begins with, see labctl.language.placeholders.address_of
 
 
 class _Sent(NamedTuple):

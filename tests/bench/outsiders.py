@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.ground import Ground
 
-from labctl import debian
 from labctl.commands._common import agreed
 from labctl.errors import HostError
+from labctl.provision import debian
 from labctl.system.progress import Progress
 
 RIVALS = Path(__file__).resolve().parent / "rivals"

@@ -104,7 +104,7 @@ def grown(root: Path, connection: Connection, tmp_path_factory: pytest.TempPathF
         shutil.copytree(root / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     write(folder, files((root / "CONTRIBUTING.md").read_text()))
     yield folder
-    told = "from labctl import image; print(image.layers()[-1].tag)"
+    told = "from labctl.provision import image; print(image.layers()[-1].tag)"
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     grew = subprocess.run(
         [sys.executable, "-P", "-c", told], env=environment, capture_output=True, text=True, check=True

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from labctl import doctor, image
 from labctl.commands.doctor import lines
 from labctl.engine.connection import Connection
+from labctl.provision import doctor, image
 from labctl.scenario import abilities
 from labctl.system.places import OWN_IMAGE
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from labs import context
 
-from labctl import image
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, NotThere, UsageError
+from labctl.provision import image
 from labctl.system.places import OWN_IMAGE
 from labctl.system.places import images as images_on_disk
 

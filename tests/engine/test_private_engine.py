@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl import debian
+from labctl.provision import debian
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or debian.program("dockerd") is None or debian.program("unshare") is None,
@@ -28,10 +28,11 @@ PRELUDE = """
 import json, os, signal, subprocess, sys, threading, time
 from pathlib import Path
 import pytest
-from labctl import dockerd, processes
+from labctl.provision import daemon
+from labctl.system import processes
 from labctl.engine import images, once
 from labctl.errors import EngineUnavailable, HostError
-from labctl.private import Private
+from labctl.provision.private import Private
 
 private = Private.of()
 said = []
@@ -40,10 +41,10 @@ def agree(question):
     raise AssertionError(question)
 
 def start():
-    return dockerd.start(progress=said.append, confirm=agree)
+    return daemon.start(progress=said.append, confirm=agree)
 
 def stop():
-    return dockerd.stop(progress=said.append)
+    return daemon.stop(progress=said.append)
 
 def programs():
     return sorted(process.name for process in processes.running() if process.pid not in (1, os.getpid()))
@@ -114,7 +115,7 @@ def test_it_starts_stays_up_and_stops_without_a_trace_of_a_process(inside: Insid
 
 def test_it_outlives_the_process_that_started_it(inside: Inside) -> None:
     inside("""
-        code = "from labctl import dockerd; dockerd.start(progress=print, confirm=lambda question: False)"
+        code = "from labctl.provision import daemon; daemon.start(progress=print, confirm=lambda question: False)"
         subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
         assert private.process() is not None
         assert os.getsid(private.process().pid) == private.process().pid
@@ -143,7 +144,7 @@ def test_a_containerd_that_takes_longer_than_dockerd_waits_is_started_once_more(
 
 def test_two_starts_at_once_start_one(inside: Inside) -> None:
     inside("""
-        code = "from labctl import dockerd; dockerd.start(progress=print, confirm=lambda question: False)"
+        code = "from labctl.provision import daemon; daemon.start(progress=print, confirm=lambda question: False)"
         both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
         assert [one.wait() for one in both] == [0, 0]
         assert programs() == ["containerd", "dockerd"]
@@ -218,7 +219,7 @@ def test_where_it_is_forbidden_nothing_starts(inside: Inside) -> None:
     inside("""
         environment = {**os.environ, "LABCTL_ENGINE": "never"}
         with pytest.raises(EngineUnavailable, match="LABCTL_ENGINE=never"):
-            dockerd.start(environment, progress=said.append, confirm=agree)
+            daemon.start(environment, progress=said.append, confirm=agree)
         assert programs() == []
         assert not private.folder.exists()
     """)
@@ -228,6 +229,6 @@ def test_a_state_folder_too_deep_for_a_socket_is_refused_with_the_way_out(inside
     inside("""
         environment = {**os.environ, "LABCTL_STATE": os.environ["LABCTL_STATE"] + "/deep" * 20}
         with pytest.raises(HostError, match="too long") as caught:
-            dockerd.start(environment, progress=said.append, confirm=agree)
+            daemon.start(environment, progress=said.append, confirm=agree)
         assert "LABCTL_STATE" in caught.value.todo
     """)

@@ -22,9 +22,9 @@ from pathlib import Path
 import pytest
 from labs import context
 
-from labctl import base, debian, image
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
+from labctl.provision import base, debian, image
 from labctl.system.places import OWN_IMAGE
 from labctl.system.waiting import poll
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl import image
+from labctl.provision import image
 from labctl.scenario import catalogue
 from labctl.session import Session
 from labctl.system.places import installed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl import debian
+from labctl.provision import debian
 
 LISTING = """\
 Debian|http://a/debian/|bookworm|main

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl import debian, dockerd
 from labctl.errors import EngineUnavailable
-from labctl.private import Private
+from labctl.provision import daemon, debian
+from labctl.provision.private import Private
 
 
 def refuse(question: str) -> bool:
@@ -18,7 +18,7 @@ def refuse(question: str) -> bool:
 def test_an_engine_that_the_user_chose_is_not_replaced_by_one_of_labctls(tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path), "DOCKER_HOST": "tcp://127.0.0.1:1"}
     with pytest.raises(EngineUnavailable, match="DOCKER_HOST"):
-        dockerd.start(environment, progress=print, confirm=refuse)
+        daemon.start(environment, progress=print, confirm=refuse)
     assert not list(tmp_path.iterdir())
 
 
@@ -29,7 +29,7 @@ def test_everything_of_the_private_engine_lies_in_its_folder(tmp_path: Path) -> 
 
 
 def test_stopping_what_never_ran_changes_nothing(tmp_path: Path) -> None:
-    assert dockerd.stop({"LABCTL_STATE": str(tmp_path)}, progress=print) is False
+    assert daemon.stop({"LABCTL_STATE": str(tmp_path)}, progress=print) is False
     assert not list(tmp_path.iterdir())
 
 
@@ -42,8 +42,8 @@ def test_a_pid_file_that_names_another_process_is_seen_through(tmp_path: Path) -
 
 
 def test_what_is_installed_for_a_missing_program_is_named_for_each() -> None:
-    assert "docker.io" in dockerd.PACKAGES["dockerd"]
-    assert dockerd.PACKAGES["iptables"] == ["iptables"]
+    assert "docker.io" in daemon.PACKAGES["dockerd"]
+    assert daemon.PACKAGES["iptables"] == ["iptables"]
     assert debian.program("no-such-program-anywhere") is None
 
 

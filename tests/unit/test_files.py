@@ -18,7 +18,7 @@ LIMIT = 4096  # bytes, see `ulimit -f`
 GROWS = """
 import sys
 from pathlib import Path
-from labctl import files
+from labctl.system import files
 from labctl.errors import NotWritten
 file = Path("grows")
 for number in range(100):
@@ -121,7 +121,7 @@ def test_a_program_that_ran_out_of_room_is_understood() -> None:
 
 
 def test_where_no_temporary_file_can_be_made_that_is_said(tmp_path: Path) -> None:
-    program = "from labctl import files\nwith files.scratch_folder('x'): pass"
+    program = "from labctl.system import files\nwith files.scratch_folder('x'): pass"
     (tmp_path / "file").touch()
     nowhere = "import tempfile; tempfile.tempdir = 'file/below'\n"
     done = shell([sys.executable, "-c", nowhere + program], tmp_path)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl import base, image
-from labctl.image import Layer
+from labctl.provision import base, image
+from labctl.provision.image import Layer
 from labctl.system.places import images
 
 BELOW = {"BASE": "below"}

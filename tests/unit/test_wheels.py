@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl import wheels
 from labctl.errors import HostError
+from labctl.provision import wheels
+from labctl.provision.wheels import Python
 from labctl.system.places import images, installed
-from labctl.wheels import Python
 
 REQUIREMENT = re.compile(r"^[a-z0-9-]+==[^ ]+", re.MULTILINE)
 WANTED = [file for folder in images().values() for file in folder.glob("requirements.in")]

@@ -27,10 +27,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labctl import __version__, base, wheels
+from labctl import __version__
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.errors import HostError, Taken
+from labctl.provision import base, wheels
 from labctl.system import files, places
 from labctl.system.lock import alone
 from labctl.system.places import OWN_IMAGE

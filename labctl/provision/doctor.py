@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from labctl import image
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
 from labctl.model import Ran
+from labctl.provision import image
 from labctl.scenario.abilities import ABILITIES, USERLAND_PROXY, missing
 
 SANDBOX_LIFE = "60"

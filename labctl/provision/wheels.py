@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import debian
 from labctl.errors import HostError, indented
+from labctl.provision import debian
 from labctl.system import files
 from labctl.system.progress import Progress
 

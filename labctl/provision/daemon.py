@@ -15,10 +15,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from labctl import debian
 from labctl.engine.connection import Connection, candidates, connect
 from labctl.errors import DeadlineExceeded, EngineUnavailable, HostError, indented
-from labctl.private import STOP, Private
+from labctl.provision import debian
+from labctl.provision.private import STOP, Private
 from labctl.system import files, processes
 from labctl.system.lock import alone
 from labctl.system.progress import Progress

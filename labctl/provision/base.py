@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import debian
 from labctl.engine import images
 from labctl.engine.connection import Connection
 from labctl.errors import EngineError, HostError, UsageError, indented
+from labctl.provision import debian
 from labctl.system import files
 from labctl.system.progress import Progress
 
