@@ -19,20 +19,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     knowledge    what the scenarios teach together, and from an error to its causes
     engine       the Docker Engine; the only folder that imports docker
     provision    what a machine needs before it can run a lab: packages, images, an engine
-    guard        what a host may send where the machine is on its network
-    specs        the containers that a host is made of
-    wire         our side of the stream to a program inside a host
-    piped        a program of ours as a process of this machine
-    subnets      choosing a network's addresses
-    session      what all runs of one process share
-    attached     the streams of one host
-    witness      what one host's kernel saw
-    pod          one host: a sandbox and its service
-    onmachine    the machine itself, as the clients' host
-    calls        what the engine is asked about a host, carried out
     lab          a running stack
-    bare         a lab without an engine
-    deploy       bringing a stack up, and removing it
     judge        what was seen against what is expected
     tries        what clients report
     triggers     what brings a fault to light

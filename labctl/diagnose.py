@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from signal import strsignal
 
-from labctl.bare import at_socket
 from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.judge import unmet
-from labctl.lab import Lab
+from labctl.lab.bare import at_socket
+from labctl.lab.lab import Lab
+from labctl.lab.pod import Pod
 from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
-from labctl.pod import Pod
 from labctl.results.journal import LABCTL, Journal
 from labctl.scenario.model import DiagnosisStep
 from labctl.scenario.questions import criteria

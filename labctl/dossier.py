@@ -13,13 +13,13 @@ from typing import Any
 from labctl import __version__
 from labctl.engine import images
 from labctl.errors import LabctlError
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Result
 from labctl.results.journal import Journal
 from labctl.results.result import COUNTERS, counters
 from labctl.scenario.load import Loaded
 from labctl.scenario.model import Scenario
-from labctl.session import Session
 
 SYSCTLS = (  # grep reads these 140 files in 4 ms; `sysctl -a` reads thousands, whatever it is to print, in 19 ms
     "cd /proc/sys/net && exec grep -s '' core/somaxconn ipv4/tcp_* ipv4/ip_* ipv4/icmp_* ipv4/conf/all/*"

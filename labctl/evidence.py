@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from labctl.actions import Action, Ask, RuleCounter
 from labctl.errors import LabctlError, LabError, UnknownName
 from labctl.kernel import counters, packets, pcap, sockets
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.witness import Glance
 from labctl.model import Evidence, Look
 from labctl.results.journal import LABCTL, Journal
-from labctl.witness import Glance
 
 CLOCK_DRIFTS = 0.25  # seconds between two looks by which the clock may be slewed, far more than adjtimex(2) does
 FORWARDED = "IpForwDatagrams"  # what a host in between passes on (RFC 4293, ipIfStatsHCOutForwDatagrams)

@@ -14,12 +14,12 @@ from labctl.clients import UNIX, Target
 from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.engine.terminal import interact
 from labctl.errors import UsageError
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.language.fields import Command, argv
 from labctl.language.placeholders import FOLDER
 from labctl.model import Phase
 from labctl.observe import Observer
-from labctl.session import Session
 from labctl.standin.server import SOCKET
 from labctl.system.places import with_agent
 

@@ -14,11 +14,11 @@ from typing import Protocol
 
 from labctl.engine.sweep import SESSION, sweep
 from labctl.errors import EngineUnavailable, LabctlError
+from labctl.lab.session import Session
 from labctl.model import WRONG, Outcome, Result
 from labctl.results.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
 from labctl.run import Options, run
 from labctl.scenario.load import Loaded
-from labctl.session import Session
 from labctl.system.threads import Workers
 
 COMMAND = 2.0  # seconds: what firewalld takes, and longer than most

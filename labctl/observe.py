@@ -19,11 +19,11 @@ from labctl.diagnose import diagnosed
 from labctl.errors import AgentRefused, NoClient, UsageError
 from labctl.evidence import Seen, Witnesses
 from labctl.judge import judge, sentence
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.pod import SANDBOX_STARTS
 from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import filled, of_target
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
-from labctl.pod import SANDBOX_STARTS
 from labctl.results.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
 from labctl.scenario.model import DiagnosisStep, Scenario
 from labctl.stack.client_settings import ClientSettings

@@ -24,11 +24,11 @@ from labctl.scenario.catalogue import demand_one
 from labctl.stack.find import is_stack
 
 if TYPE_CHECKING:
+    from labctl.lab.session import Session
     from labctl.model import Result
     from labctl.results.journal import Event
     from labctl.run import Options
     from labctl.scenario.load import Loaded
-    from labctl.session import Session
 
 FOLDERS = "labctl_scenarios"  # the ini option
 USUAL_FOLDER = "scenarios"
@@ -241,8 +241,8 @@ class Lab:
 
     def _begin(self, items: Iterable[pytest.Item]) -> Session:
         """Find the engine and build the images of all scenarios, telling of it on the terminal."""
+        from labctl.lab.session import ready
         from labctl.scenario import images
-        from labctl.session import ready
 
         undo = ExitStack()
         allowed = self._options.allow_images

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from labctl import __version__, dossier
-from labctl.deploy import deployed
 from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
-from labctl.lab import Lab
+from labctl.lab.deploy import deployed
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
+from labctl.lab.witness import Limits
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
 from labctl.observe import Observer, Rest
 from labctl.phases import Ended, phases
@@ -24,9 +26,7 @@ from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_fol
 from labctl.scenario import images
 from labctl.scenario.abilities import ABILITIES, TRIES, missing
 from labctl.scenario.load import Loaded
-from labctl.session import Session
 from labctl.system.places import RUNS
-from labctl.witness import Limits
 
 EVERYTHING = Limits()
 RERECORD = "If that is right, `labctl record {}` writes it down anew, and a review shows the change."

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import LabError
+from labctl.lab.program import Program
 from labctl.model import Try
 from labctl.stack.client_settings import ClientSettings
-from labctl.wire import Program
 
 PATIENCE = 10.0  # seconds beyond all that a try may take
 

@@ -9,7 +9,7 @@ from functools import partial
 from labctl.actions import Action, Ask
 from labctl.errors import DeadlineExceeded
 from labctl.kernel.sockets import Ends
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
 
 
 class Triggers:

@@ -12,16 +12,16 @@ import pytest
 from labs import Deploy
 from unraised import complaints_seen, garbage_collected, garbage_collected_at_last
 
-from labctl.deploy import deployed
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
-from labctl.lab import Lab
+from labctl.lab.deploy import deployed
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
+from labctl.lab.session import session as begin_session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
 from labctl.scenario.load import load
-from labctl.session import Session
-from labctl.session import session as begin_session
 from labctl.system.places import images, installed
 
 __all__ = ["complaints_seen", "garbage_collected", "garbage_collected_at_last"]  # fixtures that every test has

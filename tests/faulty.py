@@ -12,12 +12,12 @@ from variants import variant
 
 from labctl.engine.connection import Connection, connect
 from labctl.engine.sweep import ROLE, SCENARIO, SESSION
+from labctl.lab.session import Session
+from labctl.lab.session import session as begin_session
 from labctl.model import Phase, Result
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.scenario.load import Loaded, load
-from labctl.session import Session
-from labctl.session import session as begin_session
 from labctl.system.places import installed
 
 BRIEF = {"diagnose": [], "recover": {"within": "500ms", "successes": 1}}

@@ -10,13 +10,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from labctl.deploy import deployed
-from labctl.lab import Lab
+from labctl.lab.deploy import deployed
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options
 from labctl.scenario.load import Loaded, load
-from labctl.session import Session
 
 IDLE = "import signal; signal.pause()"
 ANSWERS = """

@@ -7,8 +7,8 @@ import tarfile
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from labctl.lab import Lab
-from labctl.session import Session
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 
 
 class Deploy(Protocol):

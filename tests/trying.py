@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
 from labctl.model import Try
 from labctl.stack.client_settings import ClientSettings
 from labctl.tries import tried

@@ -1,6 +1,6 @@
 """What the engine is asked about a host: each verb a value that says on which kinds of host it can be done.
 
-`labctl.calls` carries them out.
+`labctl.lab.calls` carries them out.
 """
 
 from __future__ import annotations

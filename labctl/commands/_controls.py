@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from labctl.controls import Arm, Choice
     from labctl.knowledge.truths import Table
+    from labctl.lab.session import Session
     from labctl.model import Result
     from labctl.scenario.load import Loaded
-    from labctl.session import Session
 
 
 NO_JSON = "the controls print no JSON; `labctl controls --write` writes controls.json."
@@ -77,7 +77,7 @@ def controlled_too(
     jobs: int = 2,
 ) -> int:
     """Run the controls of scenarios that have run; return the exit code of both, the one of the runs being given."""
-    from labctl.session import ready
+    from labctl.lab.session import ready
 
     with ready(chosen, images) as session:
         codes = (code, controlled(out, chosen, session, clients, images, jobs=jobs).exit_code)

@@ -32,11 +32,11 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
 
     Raises EngineUnavailable, HostError, and LabError where they do not answer.
     """
-    from labctl.bare import listed_here
     from labctl.clients import broken_plugins, plugin_files, plugins
     from labctl.engine.connection import connect
     from labctl.engine.once import run_once
     from labctl.errors import LabError, indented
+    from labctl.lab.bare import listed_here
     from labctl.provision import image
     from labctl.system.places import OWN_IMAGE
     from labctl.system.progress import timed

@@ -50,12 +50,12 @@ def command(
 
     Every scenario is each of `./scenarios`, or, where there are none, each that came with labctl.
     """
+    from labctl.lab.session import ready
     from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
     from labctl.run import Options
     from labctl.scenario import catalogue
-    from labctl.session import ready
 
     if junit is not None:
         files.demand_room(junit, "--junit")

@@ -45,9 +45,9 @@ def command(
     if dry_run:
         return _dry_run(chosen)
     _demand_sense(keep, with_controls=with_controls, as_json=as_json)
+    from labctl.lab.session import ready
     from labctl.report import terminal
     from labctl.run import Options, run
-    from labctl.session import ready
 
     out = console(stderr=as_json)
     results: list[Result] = []

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from labctl.inside import Place, Spot
+    from labctl.lab.session import Session
     from labctl.observe import Observer
-    from labctl.session import Session
 
 PHASES = {Phase.HEALTHY: ("trigger",), Phase.FAULTED: ("trigger", "fault"), Phase.FIXED: ("trigger", "fix")}
 HEADINGS = {"trigger": "Replayed just now:", "fault": "The fault:", "fix": "The fix:"}
@@ -69,9 +69,9 @@ def command(name: str, at: str, host: str | None, place: Place, images: tuple[st
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("a shell needs a terminal: its input and its output must be one.")
     from labctl.inside import enter, spot
+    from labctl.lab.session import ready
     from labctl.report import terminal
     from labctl.run import Options, run
-    from labctl.session import ready
 
     out = console()
     show = terminal.Terminal(out, chosen.scenario)

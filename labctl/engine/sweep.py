@@ -109,7 +109,7 @@ def _is_host(container: Mapping[str, Any]) -> bool:
 def _remove(containers: Containers, left: Leftovers) -> list[str]:
     """Remove all that is left, and return why not, once for each thing that stays.
 
-    The hosts of one run go in turn, for the engine's sake (`labctl.deploy.ENDS_WITHIN`).
+    The hosts of one run go in turn, for the engine's sake (`labctl.lab.deploy.ENDS_WITHIN`).
     """
     hosts = {host for run in left.hosts for host in run}
     with ThreadPoolExecutor(8, thread_name_prefix="sweep") as pool:

@@ -15,7 +15,7 @@ PCAP = results.PCAP
 JOURNAL = "journal.jsonl"
 NOTED = re.compile(rb'^\{"at": [^,]+, "kind": "note", "text": "verdict: ([a-z]+)"', re.MULTILINE)  # see `labctl.run`
 LOGS = "logs/"
-MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.witness.MOST_PACKETS`
+MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.lab.witness.MOST_PACKETS`
 MOST_TOLD = 200  # characters of how a connection went
 MOST_PARTS = 20  # of a connection that are compared with what is told of it
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 ADDRESS, ID, PATH, PID, PORT, TIME = "<address>", "<id>", "<path>", "<pid>", "<port>", "<time>"
 LINE, VERSION = "<line>", "<version>"
-LABS = "198.19."  # what the addresses of all labs begin with, see labctl/subnets.py
+LABS = "198.19."  # what the addresses of all labs begin with, see labctl/lab/subnets.py
 FIRST_LOCAL_PORT = 32768  # ip_local_port_range, Documentation/networking/ip-sysctl.rst
 AT_ONCE, TIMED_OUT = 2 / 5, 9 / 10  # of a client's timeout
 

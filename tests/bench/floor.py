@@ -2,7 +2,8 @@
 
 A network, the sandboxes and the services on it, the streams to both, the scenario's own stops and recreates, the
 removal of everything; no evidence, no client's try, no diagnosis, no waiting for any program inside. What is made is
-made with labctl's own settings, by its own single calls (`labctl.specs`, `labctl.engine.containers`), each one of the SDK's.
+made with labctl's own settings, by its own single calls (`labctl.lab.containers`, `labctl.engine.containers`), each
+one of the SDK's.
 
 The order was tried against others, 5 pairs each with all clients, 2 cores, engine 20.10; medians of the ratios to this,
 with the smallest and the largest: remove, then make, then start 1.11 (0.98 to 1.18); the next service made before the
@@ -26,12 +27,12 @@ from typing import Any
 from bench.ground import Ground
 from docker.errors import APIError
 
-from labctl import specs
 from labctl.actions import Verb, verbs
-from labctl.deploy import footholds, make_network, the_machine
 from labctl.engine.stream import Stream
+from labctl.lab import containers
+from labctl.lab.containers import Foothold, Place
+from labctl.lab.deploy import footholds, make_network, the_machine
 from labctl.scenario.load import Loaded
-from labctl.specs import Foothold, Place
 from labctl.stack.model import Stack
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
@@ -171,13 +172,13 @@ class _Run:
             self._api.start(host.services[-1])
             return
         values = {**settings.sysctls, **sysctls}
-        sandbox = specs.sandbox(name, settings, values, host.place, self._images[settings.tools])
+        sandbox = containers.sandbox(name, settings, values, host.place, self._images[settings.tools])
         host.sandbox = self._ground.session.containers.create(sandbox)
         self._attach(host.sandbox, writes=True)
         starting = self._pool.submit(self._api.start, host.sandbox)
         self._service(host, settings)
         if name == self._floor.client and not settings.runs_clients:
-            host.beside = self._created(host, "clients", specs.CLIENTS)
+            host.beside = self._created(host, "clients", containers.CLIENTS)
         starting.result()
         for container in filter(None, (host.services[-1], host.beside)):
             self._api.start(container)
@@ -204,7 +205,7 @@ class _Run:
 
     def _created(self, host: _Host, role: str, settings: Service) -> str:
         name = f"{host.place.name}-{role}-{next(host.numbers)}"
-        spec = specs.service(name, role, settings, host.place, host.sandbox, self._images)
+        spec = containers.service(name, role, settings, host.place, host.sandbox, self._images)
         container = self._ground.session.containers.create(spec)
         files = self._files(settings) if role == "service" else {}
         if files:
@@ -223,8 +224,8 @@ class _Run:
     def _remove(self) -> None:
         for stream in self._streams:
             stream.close()
-        containers = [one for host in self._hosts.values() for one in (host.sandbox, host.beside, *host.services[-1:])]
-        going = [self._pool.submit(self._gone, container) for container in filter(None, containers)]
+        made = [one for host in self._hosts.values() for one in (host.sandbox, host.beside, *host.services[-1:])]
+        going = [self._pool.submit(self._gone, container) for container in filter(None, made)]
         for network, _ in self._networks.values():
             _until_done(self._api.remove_network, network)
         _all(going)

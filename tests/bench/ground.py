@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from labctl import subnets
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.sweep import sweep
 from labctl.engine.watchdog import Watchdog
 from labctl.errors import LabctlError
+from labctl.lab import subnets
+from labctl.lab.session import Session, session
 from labctl.provision import image
-from labctl.session import Session, session
 from labctl.system.places import images
 from labctl.system.progress import Progress
 

@@ -17,9 +17,9 @@ from bench.own import whole
 from bench.pairs import Comparison, Contestant, clocked
 
 from labctl.actions.firewall import Iptables
-from labctl.deploy import deployed
 from labctl.errors import HostError
-from labctl.lab import Lab
+from labctl.lab.deploy import deployed
+from labctl.lab.lab import Lab
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 

@@ -22,10 +22,10 @@ from spare import Spare, needed, spare
 from labctl.engine.connection import Connection
 from labctl.engine.sweep import SESSION
 from labctl.errors import EngineUnavailable
+from labctl.lab.session import Session
+from labctl.lab.subnets import POOL
 from labctl.model import Phase, Verdict
 from labctl.run import Options, run
-from labctl.session import Session
-from labctl.subnets import POOL
 from labctl.system.waiting import poll
 
 pytestmark = needed

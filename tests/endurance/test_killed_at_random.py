@@ -17,7 +17,7 @@ from started import Running
 from variants import variant
 
 from labctl.clients._trying import Moment
-from labctl.session import Session
+from labctl.lab.session import Session
 from labctl.system.waiting import poll
 
 MOMENTS = amount(8, 100)

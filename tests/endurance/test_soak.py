@@ -17,11 +17,11 @@ from faulty import on_disk, session_at
 from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
+from labctl.lab.session import Session
 from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import Event
 from labctl.run import Options
-from labctl.session import Session
 
 pytestmark = needed
 NAMES = ("server-down", "loopback-bind", "wrong-port", "firewall-reject")

@@ -12,7 +12,7 @@ from labs import Deploy
 from labctl import actions
 from labctl.actions import Action, Proof, shell
 from labctl.errors import AgentRefused, NotInPlace
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
 from labctl.language.placeholders import filled
 from labctl.model import Exit, Outcome
 

@@ -10,9 +10,9 @@ import pytest
 from labs import Deploy, sandbox_of
 
 from labctl.errors import AgentLost, AgentRefused
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Listening, Ran
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 MOST_OUTPUT = 1 << 20  # bytes that the agent keeps of each stream of a command

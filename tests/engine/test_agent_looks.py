@@ -14,10 +14,10 @@ import pytest
 from labctl.errors import AgentRefused
 from labctl.kernel import counters, packets, sockets
 from labctl.kernel.pcap import RECORD, Captured, header
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.witness import Limits
 from labctl.model import Listening
 from labctl.system.waiting import poll
-from labctl.witness import Limits
 
 ANSWERS = 10.0  # seconds
 EVERYTHING = Limits()

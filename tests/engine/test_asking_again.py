@@ -12,10 +12,10 @@ from labs import Deploy
 
 from labctl import actions
 from labctl.errors import AgentRefused
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.program import Program
 from labctl.model import Outcome, Stage
 from labctl.tries import tried
-from labctl.wire import Program
 
 TARGET = "http://server:8080/"
 TIMEOUT = 2.0

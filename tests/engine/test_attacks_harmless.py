@@ -11,16 +11,16 @@ from attacks import FOLDER, STACK
 from labs import inspect, sandbox_of
 from variants import labctl
 
-from labctl.deploy import deployed
 from labctl.engine import images
 from labctl.engine.sweep import SESSION
 from labctl.errors import UsageError
-from labctl.lab import Lab
+from labctl.lab.deploy import deployed
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run import Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 
 NONE = "0000000000000000"
 MINE = "labctl-test-allowed:1"

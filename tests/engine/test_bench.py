@@ -12,8 +12,8 @@ from bench.throughput import everything
 from variants import python
 
 from labctl.engine.sweep import look
+from labctl.lab.session import Session
 from labctl.scenario.load import Loaded
-from labctl.session import Session
 
 BENCH = str(Path(__file__).resolve().parents[1] / "bench")
 WANTED = ("one", "rule-sdk", "help")

@@ -8,7 +8,7 @@ import pytest
 import trying
 import understanding
 
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.system.waiting import poll
 

@@ -15,7 +15,7 @@ import understanding
 from labctl.clients import UNIX, names
 from labctl.clients._command import ENDED
 from labctl.errors import LabError
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.stack.client_settings import Retry
 from labctl.system.waiting import poll

@@ -11,10 +11,10 @@ from hostile import ANSWERS, loaded, standing
 
 from labctl import actions
 from labctl.engine.sweep import ROLE, SESSION
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Outcome
 from labctl.run import Options
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 actions.discover()

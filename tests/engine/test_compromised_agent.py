@@ -13,11 +13,11 @@ from labs import context, inspect
 
 from labctl.engine import images
 from labctl.engine.sweep import ROLE, SESSION
-from labctl.lab import Lab
+from labctl.lab.containers import ROOTS
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.run import Options, run
-from labctl.session import Session
-from labctl.specs import ROOTS
 
 KINDS = ("ordinary", "root", "stranger")
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}

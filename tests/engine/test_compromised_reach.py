@@ -21,9 +21,9 @@ from hostile import ANSWERS, MACHINE, loaded, standing, told
 from labs import inspect, sandbox_of
 
 from labctl.engine.connection import DEFAULT_SOCKET
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.run import Options
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 KNOCK = """

@@ -16,10 +16,10 @@ from variants import WRONG, labctl, variant
 from labctl.engine import once
 from labctl.engine.connection import Connection
 from labctl.engine.sweep import SESSION
+from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
-from labctl.session import Session
 
 SECRET = f"odd-{secrets.token_hex(12)}"
 NAMES = (

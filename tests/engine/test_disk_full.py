@@ -13,8 +13,8 @@ from small import on_disk
 from variants import variant
 
 from labctl.engine.sweep import SCENARIO, look
+from labctl.lab.session import Session
 from labctl.results.journal import DOCKER, PHASE, REMOVING
-from labctl.session import Session
 
 SIZE = "1m"
 PROGRAM = """

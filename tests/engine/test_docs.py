@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from labctl.engine import images
 from labctl.engine.connection import Connection
+from labctl.lab.session import Session
 from labctl.scenario import catalogue
-from labctl.session import Session
 from labctl.system.places import installed
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

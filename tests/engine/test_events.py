@@ -19,11 +19,11 @@ from labctl.engine.events import Events
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.sweep import SCENARIO, SESSION, look, sweep
 from labctl.errors import EngineUnavailable
+from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED]

@@ -60,7 +60,7 @@ from pathlib import Path
 
 from labctl import actions, scenario
 from labctl.run import Options, run
-from labctl.session import ready
+from labctl.lab.session import ready
 
 loaded = scenario.load(Path(sys.argv[1]))
 with ready([loaded]) as begun:

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from variants import variant
 
-from labctl import deploy, specs
 from labctl.errors import Mistakes
+from labctl.lab import containers, deploy
+from labctl.lab.session import Session
+from labctl.lab.witness import Limits, Witness
 from labctl.model import Phase, Result, Verdict
 from labctl.report.terminal import as_text
 from labctl.results.journal import Journal
 from labctl.results.record import file_of
 from labctl.run import EVERYTHING, Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 from labctl.system.places import installed
-from labctl.witness import Limits, Witness
 
 AT_ONCE = 3
 CLIENTS = ("socket", "curl")
@@ -167,7 +167,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refused(session: Session, options: Options, folder: Path) -> Result:
     """Run one where sandboxes are made without CAP_NET_RAW, while nobody else makes any."""
     with pytest.MonkeyPatch.context() as damage:
-        damage.setattr(specs, "CAPABILITIES", ("NET_ADMIN",))
+        damage.setattr(containers, "CAPABILITIES", ("NET_ADMIN",))
         return run(load(variant(folder, "refused")), session, replace(options, clients=CLIENTS))
 
 

@@ -14,9 +14,9 @@ from started import Running
 from variants import clean, variant
 
 from labctl.engine.sweep import look
+from labctl.lab.session import Session
 from labctl.model import Phase
 from labctl.results.journal import PHASE, REMOVING
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 FIRST, SECOND = "cut-off", "never-begun"

@@ -17,9 +17,9 @@ import pytest
 from labs import inspect, sandbox_of
 
 from labctl.engine.sweep import SESSION
-from labctl.lab import Lab
-from labctl.session import Session
-from labctl.subnets import POOL, PREFIX
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
+from labctl.lab.subnets import POOL, PREFIX
 
 HOSTS = ("server", "client")
 NET_ADMIN_AND_NET_RAW = "0000000000003000"  # bits 12 and 13, capabilities(7)

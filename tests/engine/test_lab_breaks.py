@@ -13,11 +13,11 @@ from variants import variant
 
 from labctl import phases
 from labctl.engine.sweep import ROLE, SCENARIO, SESSION
+from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run import Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 from labctl.system.places import installed
 
 Break = Callable[[Session, str], None]

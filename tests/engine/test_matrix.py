@@ -14,12 +14,12 @@ import pytest
 from variants import STUCK, WRONG, clean, labctl, variant
 
 from labctl.engine.sweep import SCENARIO, look
+from labctl.lab.session import Session
 from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
 from labctl.run import Options
 from labctl.scenario.load import load
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there

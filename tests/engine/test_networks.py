@@ -11,9 +11,9 @@ from labs import Deploy
 
 from labctl import actions
 from labctl.engine.sweep import SCENARIO, SESSION
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.model import Outcome
-from labctl.session import Session
 
 actions.discover()
 NAME = "name-on-other-network"

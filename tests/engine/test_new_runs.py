@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.run import Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 
 
 def test_a_scenario_that_was_just_begun_passes(tmp_path: Path, session: Session, options: Options) -> None:

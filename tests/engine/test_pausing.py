@@ -9,7 +9,7 @@ import pytest
 
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, NotThere
-from labctl.session import Session
+from labctl.lab.session import Session
 from labctl.system.waiting import poll
 
 TIGHT, WIDE, WANTED = 32 << 20, 256 << 20, 64 << 20  # bytes

@@ -15,12 +15,12 @@ from trying import settings
 
 from labctl.engine.connection import Candidate
 from labctl.errors import LabError
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.pod import SANDBOX_STARTS
+from labctl.lab.session import Session
 from labctl.model import Outcome, Try, Verdict
-from labctl.pod import SANDBOX_STARTS
 from labctl.run import Options, run
 from labctl.scenario.load import Loaded, load
-from labctl.session import Session
 from labctl.system.places import installed
 from labctl.system.waiting import poll
 from labctl.tries import tried

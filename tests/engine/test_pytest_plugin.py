@@ -12,8 +12,8 @@ import pytest
 from variants import STUCK, WRONG, clean, pytest_in, variant
 
 from labctl.engine.sweep import SCENARIO, look
+from labctl.lab.session import Session
 from labctl.scenario.abilities import ABILITIES
-from labctl.session import Session
 from labctl.system.waiting import poll
 
 

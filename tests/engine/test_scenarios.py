@@ -9,11 +9,11 @@ import pytest
 import understanding
 from variants import variant
 
+from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.phases import TOO_BUSY
 from labctl.run import Options, run
 from labctl.scenario.load import Loaded, load
-from labctl.session import Session
 from labctl.system.places import installed
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))

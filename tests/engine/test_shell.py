@@ -23,7 +23,7 @@ from unraised import demand_none
 
 from labctl.engine.sweep import look
 from labctl.engine.watchdog import PROGRAM as WATCHDOG
-from labctl.session import Session
+from labctl.lab.session import Session
 from labctl.system import processes
 from labctl.system.places import installed
 from labctl.system.waiting import poll

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labctl.engine.connection import Connection
-from labctl.piped import Piped
+from labctl.lab.piped import Piped
 from labctl.standin.server import FOLDER, SOCKET
 from labctl.system.waiting import poll
 

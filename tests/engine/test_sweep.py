@@ -10,13 +10,13 @@ import pytest
 from proxy import Proxy, proxied
 from variants import labctl
 
-from labctl.deploy import make_network
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.sweep import SESSION, look, sweep
 from labctl.errors import EngineError
-from labctl.session import Session
+from labctl.lab.deploy import make_network
+from labctl.lab.session import Session
 
 SECONDS = 3.0
 MOST_REQUESTS = 60  # in that time; each look takes three

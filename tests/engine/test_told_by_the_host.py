@@ -8,9 +8,9 @@ import pytest
 from hostile import ANSWERS, loaded, standing
 
 from labctl.errors import DeadlineExceeded, EngineError
-from labctl.lab import Lab
+from labctl.lab.lab import Lab
+from labctl.lab.session import Session
 from labctl.run import Options
-from labctl.session import Session
 
 COMMANDS = {
     "streams-and-exit": ["sh", "-c", "echo out; echo err >&2; exit 3"],

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.lab.session import Session
 from labctl.provision import image
 from labctl.scenario import catalogue
-from labctl.session import Session
 from labctl.system.places import installed
 
 PINNED = re.compile(r"^([a-z0-9.-]+==[^ \\;]+)", re.MULTILINE)

@@ -9,9 +9,9 @@ import pytest
 from known import entries, scenarios
 
 from labctl.knowledge.why import why
+from labctl.lab.session import Session
 from labctl.model import Outcome, Phase, Result, Verdict
 from labctl.run import Options, run
-from labctl.session import Session
 from labctl.symptoms import symptoms
 
 BROKEN = ("firewall-drop", "firewall-reject", "loopback-bind", "tiny-backlog-abort", "unassigned-address", "wrong-port")

@@ -13,10 +13,10 @@ import pytest
 import understanding
 from ruamel.yaml import YAML
 
+from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.run import Options, run
 from labctl.scenario.load import load
-from labctl.session import Session
 from labctl.system.places import installed
 
 AT_ONCE = 4

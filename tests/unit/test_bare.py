@@ -15,14 +15,14 @@ from subprocess import PIPE
 import pytest
 from variants import labctl
 
+from labctl.lab.piped import Piped
+from labctl.lab.session import ready
 from labctl.model import Ran, Verdict
 from labctl.observe import Observer
-from labctl.piped import Piped
 from labctl.run import Options, run
 from labctl.scenario import abilities
 from labctl.scenario.abilities import TWO_USERS
 from labctl.scenario.load import Loaded, load
-from labctl.session import ready
 from labctl.standin.server import FOLDER, SOCKET, refusal
 from labctl.system.places import installed
 from labctl.system.processes import Process, look, running, with_descendants

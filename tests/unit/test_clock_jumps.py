@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labctl.evidence import Seen, jumps
-from labctl.witness import Glance
+from labctl.lab.witness import Glance
 
 NOON = 1_800_000_000.0
 

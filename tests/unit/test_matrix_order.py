@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labctl.lab.session import ready
 from labctl.matrix import _longest_first, matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
 from labctl.run import Options
 from labctl.scenario.load import load
-from labctl.session import ready
 from labctl.system.places import installed
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from labctl import specs, wire, witness
 from labctl.agent import children
 from labctl.clients import _trying
 from labctl.clients.__main__ import GRACE
-from labctl.engine import containers, spec, stream
+from labctl.engine import spec, stream
+from labctl.engine.containers import MOST_OUTPUT
+from labctl.lab import containers, program, witness
 from labctl.results import result
 from labctl.stack import model
 
@@ -21,12 +22,12 @@ NUMBERS = {
     "processes and threads of a container": f"{spec.PIDS_LIMIT}",
     "memory of a container": f"{spec.MEMORY_LIMIT >> 20} MiB",
     "hosts of a stack": f"{model.MOST_HOSTS}",
-    "life of a host": f"{specs.TIME_TO_LIVE:.0f} s",
+    "life of a host": f"{containers.TIME_TO_LIVE:.0f} s",
     "what a service prints": f"{stream.MOST_LOG} bytes",
-    "what a command prints": f"{containers.MOST_OUTPUT} bytes of each stream in a service's container, {children.MOST_OUTPUT >> 20} MiB",
+    "what a command prints": f"{MOST_OUTPUT} bytes of each stream in a service's container, {children.MOST_OUTPUT >> 20} MiB",
     "what a client may tell of a try": f"{_trying.MOST_WORDS} characters of a message, {_trying.MOST_DETAILS} of",
     "one try": f"twice the client's timeout and {GRACE:g} s",
-    "a reply of the agent or the clients": f"{wire.MOST_REPLY >> 20} MiB",
+    "a reply of the agent or the clients": f"{program.MOST_REPLY >> 20} MiB",
     "packets captured on a host": f"{witness.MOST_PACKETS}, for {witness.LONGEST:g} s",
     "`result.json`, when it is read": f"{result.MOST_BYTES >> 20} MiB",
 }
@@ -51,7 +52,7 @@ def test_every_test_that_is_named_is_there() -> None:
 
 
 def test_the_capabilities_that_other_people_s_images_keep_are_all_named() -> None:
-    assert all(capability in TEXT for capability in (*specs.ROOTS, *specs.CAPABILITIES))
+    assert all(capability in TEXT for capability in (*containers.ROOTS, *containers.CAPABILITIES))
 
 
 def test_the_readme_leads_there() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.subnets import POOL, PREFIX, free, routes
+from labctl.lab.subnets import POOL, PREFIX, free, routes
 
 NETWORKS = st.builds(
     lambda number, prefix: IPv4Network((number, prefix), strict=False),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from labctl.engine.stream import HEADER, STDERR, Stream
 from labctl.errors import AgentLost, AgentRefused, DeadlineExceeded, LabError
-from labctl.wire import Program
+from labctl.lab.program import Program
 
 STDOUT = 1
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from labctl.engine.stream import Output, Stream
-from labctl.session import Session
-from labctl.wire import Program
+from labctl.lab.program import Program
+from labctl.lab.session import Session
 
 
 class Attached:

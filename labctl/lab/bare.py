@@ -20,22 +20,22 @@ from typing import Any
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.lab import Lab
+from labctl.lab.containers import Place
+from labctl.lab.lab import Lab
+from labctl.lab.machine import OnMachine
+from labctl.lab.piped import Piped, command, given
+from labctl.lab.pod import ENDS, SANDBOX_STARTS
+from labctl.lab.program import Program
+from labctl.lab.session import Session
 from labctl.language.fields import Command
 from labctl.language.placeholders import FOLDER
 from labctl.model import Exit
-from labctl.onmachine import OnMachine
-from labctl.piped import Piped, command, given
-from labctl.pod import ENDS, SANDBOX_STARTS
 from labctl.results.journal import LABCTL, REMOVING, Journal
-from labctl.session import Session
-from labctl.specs import Place
 from labctl.stack.model import ENGINE, Stack, bare_program
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
 from labctl.standin import server
 from labctl.system import files
-from labctl.wire import Program
 
 CLIENTS = "labctl.clients"  # the module that is the clients' program
 NOBODY = 65534  # the user and the group who own nothing, of Debian and of the kernel: fs.overflowuid, proc(5)

@@ -8,7 +8,6 @@ from typing import Any
 
 from labctl.actions import Action, Ask, Configure, Proof, Until, Verb
 from labctl.actions.verbs import Execute
-from labctl.calls import carried_out
 from labctl.errors import (
     AgentRefused,
     DeadlineExceeded,
@@ -21,12 +20,13 @@ from labctl.errors import (
 )
 from labctl.kernel import sockets
 from labctl.kernel.sockets import HANDSHAKE, Ends
+from labctl.lab.calls import carried_out
+from labctl.lab.pod import Pod
+from labctl.lab.program import ANSWERS, Program, demand
 from labctl.language.fields import argv, matches
 from labctl.model import Ran
-from labctl.pod import Pod
 from labctl.results.journal import DOCKER, LABCTL, WAITING, Journal
 from labctl.system.waiting import poll
-from labctl.wire import ANSWERS, Program, demand
 
 PROOF_WITHIN = 5.0  # seconds for an action's proof to hold
 CONNECTIONS_EVERY = 0.05  # seconds between two looks at all of a host's connections; each takes its kernel 8 ms

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.errors import LabError
+from labctl.lab.pod import Pod
+from labctl.lab.program import Program
 from labctl.model import Listening, Ran
-from labctl.pod import Pod
-from labctl.wire import Program
 
 
 class OnMachine(Pod):

@@ -12,20 +12,20 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from labctl import guard, specs
 from labctl.actions import DEVICE
-from labctl.attached import Attached
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
 from labctl.kernel import sockets
+from labctl.lab import containers, guard
+from labctl.lab.containers import Place
+from labctl.lab.program import ANSWERS, Program, demand
+from labctl.lab.session import Session
+from labctl.lab.streams import Attached
+from labctl.lab.witness import Witness
 from labctl.language.fields import Command
 from labctl.model import Exit, Listening, Ran
-from labctl.session import Session
-from labctl.specs import Place
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
-from labctl.wire import ANSWERS, Program, demand
-from labctl.witness import Witness
 
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
 READIES = 10.0  # seconds for a command that makes a host what its stack says
@@ -75,7 +75,7 @@ class Pod:
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self.network = self.place.home
-        self._sandbox = self._containers.create(specs.sandbox(self.host, self._current, values, self.place, tools))
+        self._sandbox = self._containers.create(containers.sandbox(self.host, self._current, values, self.place, tools))
         self._agent = self._attached.program(self._sandbox, "agent")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
             self._made = beside.submit(self._create, "service", self._current)
@@ -121,7 +121,7 @@ class Pod:
         """Put labctl's own clients beside a service that is somebody's program."""
         if self.clients is not None:
             self.clients.close()  # they do not end with the sandbox
-        container = self._create(specs.CLIENTS_ROLE, specs.CLIENTS)
+        container = self._create(containers.CLIENTS_ROLE, containers.CLIENTS)
         self.clients = self._attached.program(container, "clients")
         self._containers.start(container)
 
@@ -298,5 +298,5 @@ class Pod:
 
     def _create(self, role: str, settings: Service) -> str:
         name = f"{self.place.name}-{role}-{next(self._numbers)}"
-        spec = specs.service(name, role, settings, self.place, self._sandbox, self._session.images)
-        return self._session.make(spec, specs.files(role, settings, self.place))
+        spec = containers.service(name, role, settings, self.place, self._sandbox, self._session.images)
+        return self._session.make(spec, containers.files(role, settings, self.place))

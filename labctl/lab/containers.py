@@ -68,7 +68,7 @@ class Place:
     clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
     warm: str = "http"  # the scheme of the targets that they are made ready for
     machine: Machine | None = None  # the machine itself, where it is on the networks, too
-    lingers: float = 0.0  # seconds that it stays where labctl is killed: see `labctl.deploy.APART`
+    lingers: float = 0.0  # seconds that it stays where labctl is killed: see `labctl.lab.deploy.APART`
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:

@@ -10,21 +10,21 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from types import TracebackType
 
-from labctl import subnets
-from labctl.bare import brought_up
 from labctl.clients import speaking
 from labctl.engine.sweep import RUN, SCENARIO, sweep
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
-from labctl.lab import Lab
+from labctl.lab import subnets
+from labctl.lab.bare import brought_up
+from labctl.lab.containers import Foothold, Machine, Place
+from labctl.lab.lab import Lab
+from labctl.lab.machine import OnMachine
+from labctl.lab.pod import SANDBOX_STARTS, Pod
+from labctl.lab.session import Session
+from labctl.lab.witness import Limits, Witness, prepare
 from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
-from labctl.onmachine import OnMachine
-from labctl.pod import SANDBOX_STARTS, Pod
 from labctl.results.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
-from labctl.session import Session
-from labctl.specs import Foothold, Machine, Place
 from labctl.stack.model import Stack
 from labctl.stack.service import Service
-from labctl.witness import Limits, Witness, prepare
 
 APART = 0.25  # seconds between the ends of two hosts whose labctl was killed
 ENDS_WITHIN = 2.0  # seconds for a host to end; a container takes a tenth of that

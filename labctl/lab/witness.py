@@ -14,7 +14,7 @@ from typing import Any
 from labctl.errors import AgentRefused, NotWritten
 from labctl.kernel import counters, packets, sockets
 from labctl.kernel.pcap import SNAP, Captured, header
-from labctl.wire import ANSWERS, Program
+from labctl.lab.program import ANSWERS, Program
 
 MOST_PACKETS = 20_000
 LONGEST = 900.0  # seconds

@@ -6,8 +6,8 @@ from typing import assert_never
 
 from labctl.actions import verbs
 from labctl.actions.verbs import Deed, Question, Verb
+from labctl.lab.pod import Pod
 from labctl.model import Ran
-from labctl.pod import Pod
 
 
 def carried_out(verb: Verb, host: Pod) -> bool | Ran | None:
