@@ -20,20 +20,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     engine       the Docker Engine; the only folder that imports docker
     provision    what a machine needs before it can run a lab: packages, images, an engine
     lab          a running stack
-    judge        what was seen against what is expected
-    tries        what clients report
-    triggers     what brings a fault to light
-    diagnose     taking the diagnosis steps
-    evidence     the kernels' own evidence of what clients saw
-    proof        whether the evidence proves the cause
-    observe      looking at a lab as its client does
-    phases       the four phases of a run
-    dossier      what a run's folder holds for somebody else
-    run          the run: observe, break, observe, wait, fix, observe, judge
-    matrix       many runs at once
-    controls     runs beside a scenario's own: is the fault the cause, and the fix the cure
-    selection    which scenarios an expression takes
-    inside       a person in a running lab
+    run          a run: observe, break, observe, wait, fix, observe, judge; and many of them
     report       what a person reads
     pytest_plugin  scenarios as tests of pytest
     cli          the command line

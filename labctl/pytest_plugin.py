@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from labctl.lab.session import Session
     from labctl.model import Result
     from labctl.results.journal import Event
-    from labctl.run import Options
+    from labctl.run.run import Options
     from labctl.scenario.load import Loaded
 
 FOLDERS = "labctl_scenarios"  # the ini option
@@ -209,7 +209,7 @@ class Lab:
 
         Those that come after one that could not write what it saw are skipped, too.
         """
-        from labctl.run import run
+        from labctl.run.run import run
         from labctl.scenario import images
 
         images.demand([item.loaded], self._options.allow_images)
@@ -226,7 +226,7 @@ class Lab:
     @property
     def _options(self) -> Options:
         """How the command line has it."""
-        from labctl.run import Options
+        from labctl.run.run import Options
 
         given = self._config.option
         clients, images = tuple(given.labctl_client), tuple(given.labctl_allow_image)

@@ -20,7 +20,7 @@ from labctl.lab.session import Session
 from labctl.lab.session import session as begin_session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
-from labctl.run import Options
+from labctl.run.run import Options
 from labctl.scenario.load import load
 from labctl.system.places import images, installed
 

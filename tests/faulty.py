@@ -16,7 +16,7 @@ from labctl.lab.session import Session
 from labctl.lab.session import session as begin_session
 from labctl.model import Phase, Result
 from labctl.results.journal import PHASE, Event
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 

@@ -15,7 +15,7 @@ from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
-from labctl.run import Options
+from labctl.run.run import Options
 from labctl.scenario.load import Loaded, load
 
 IDLE = "import signal; signal.pause()"

@@ -7,8 +7,8 @@ from typing import Any
 
 from labctl.lab.lab import Lab
 from labctl.model import Try
+from labctl.run.tries import tried
 from labctl.stack.client_settings import ClientSettings
-from labctl.tries import tried
 
 
 def all_of(lab: Lab, clients: Sequence[str], target: str, timeout: float, **more: Any) -> list[Try]:

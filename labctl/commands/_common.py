@@ -130,7 +130,7 @@ def tell_left_out() -> None:
 def exit_with(results: Sequence[Result], *, repeated: bool = False) -> int:
     """Return the exit code for many results; of repeated ones nothing can be told where they are not alike."""
     from labctl.report.repeats import alike
-    from labctl.run import worst
+    from labctl.run.run import worst
 
     verdicts = [worst(results)]
     if repeated and not alike(results):

@@ -15,10 +15,10 @@ from labctl.system import files
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labctl.controls import Arm, Choice
     from labctl.knowledge.truths import Table
     from labctl.lab.session import Session
     from labctl.model import Result
+    from labctl.run.controls import Arm, Choice
     from labctl.scenario.load import Loaded
 
 
@@ -43,11 +43,11 @@ def controlled(
 
     Raises NotWritten where the table is to be written and cannot be.
     """
-    from labctl import controls
     from labctl.knowledge import truths
-    from labctl.matrix import matrix
     from labctl.report.controls import Arms
-    from labctl.run import Options
+    from labctl.run import controls
+    from labctl.run.matrix import matrix
+    from labctl.run.run import Options
 
     if write:
         for file in dict.fromkeys(truths.file_of(one.file) for one in chosen):
@@ -106,9 +106,9 @@ def _concluded(
     write: bool,
 ) -> Verdict:
     """Hold what was seen of one folder's scenarios against its table, print and, where asked for, write it."""
-    from labctl import controls
     from labctl.knowledge import truths
     from labctl.report import controls as report
+    from labctl.run import controls
 
     names = {one.scenario.name for one in here}
     mine = [(arm, result) for arm, result in ended if arm.scenario in names]

@@ -51,8 +51,8 @@ def command(
 
     What they show is compared with controls.json next to the scenarios: a fix that mends what it should not is told.
     """
-    from labctl.controls import DRAWN, Choice
     from labctl.lab.session import ready
+    from labctl.run.controls import DRAWN, Choice
     from labctl.scenario import catalogue
 
     chosen = loaded_scenarios(names or sorted(catalogue.own()), clients, recorded=False)

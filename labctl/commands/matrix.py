@@ -51,10 +51,10 @@ def command(
     Every scenario is each of `./scenarios`, or, where there are none, each that came with labctl.
     """
     from labctl.lab.session import ready
-    from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
-    from labctl.run import Options
+    from labctl.run.matrix import matrix, repeated
+    from labctl.run.run import Options
     from labctl.scenario import catalogue
 
     if junit is not None:
@@ -88,7 +88,7 @@ def command(
 
 def _selected(loaded: Sequence[Loaded], keyword: str) -> list[Loaded]:
     """Return what an expression takes; raises LabctlError where that is nothing."""
-    from labctl.selection import parse
+    from labctl.run.selection import parse
 
     takes = parse(keyword)
     chosen = [one for one in loaded if takes((one.scenario.name, one.scenario.cause))]

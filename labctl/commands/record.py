@@ -36,11 +36,11 @@ def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> 
     Each scenario runs twice, and is recorded where both runs pass and show the same errors, but for what always varies.
     """
     from labctl.lab.session import ready
-    from labctl.matrix import matrix, repeated
     from labctl.report.estimate import earlier
     from labctl.report.many import Many
     from labctl.results import record
-    from labctl.run import Options
+    from labctl.run.matrix import matrix, repeated
+    from labctl.run.run import Options
 
     chosen = list({one.file.resolve(): one for one in loaded_scenarios(names, recorded=check)}.values())
     if not check:

@@ -47,7 +47,7 @@ def command(
     _demand_sense(keep, with_controls=with_controls, as_json=as_json)
     from labctl.lab.session import ready
     from labctl.report import terminal
-    from labctl.run import Options, run
+    from labctl.run.run import Options, run
 
     out = console(stderr=as_json)
     results: list[Result] = []
@@ -108,7 +108,7 @@ def _dry_run(chosen: list[Any]) -> int:
 def _keeper(keep: str, out: Any, show: Any, session: Any) -> Any:
     if keep == "never":
         return None
-    from labctl.inside import ways_in
+    from labctl.run.shell import ways_in
 
     def wait(observer: Any, verdict: Verdict) -> None:
         if keep == "on-failure" and verdict is Verdict.PASSED:

@@ -15,9 +15,9 @@ from labctl.model import Phase, Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from labctl.inside import Place, Spot
     from labctl.lab.session import Session
-    from labctl.observe import Observer
+    from labctl.run.observe import Observer
+    from labctl.run.shell import Place, Spot
 
 PHASES = {Phase.HEALTHY: ("trigger",), Phase.FAULTED: ("trigger", "fault"), Phase.FIXED: ("trigger", "fix")}
 HEADINGS = {"trigger": "Replayed just now:", "fault": "The fault:", "fix": "The fix:"}
@@ -68,10 +68,10 @@ def command(name: str, at: str, host: str | None, place: Place, images: tuple[st
         )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("a shell needs a terminal: its input and its output must be one.")
-    from labctl.inside import enter, spot
     from labctl.lab.session import ready
     from labctl.report import terminal
-    from labctl.run import Options, run
+    from labctl.run.run import Options, run
+    from labctl.run.shell import enter, spot
 
     out = console()
     show = terminal.Terminal(out, chosen.scenario)
@@ -99,9 +99,9 @@ def _introduce(out: Console, observer: Observer, here: Spot, session: Session) -
     """Say where the person is, and what is worth typing."""
     from rich.text import Text
 
-    from labctl.inside import from_outside, looks, tries, ways_in
     from labctl.language.fields import typed
     from labctl.report.text import plain
+    from labctl.run.shell import from_outside, looks, tries, ways_in
 
     commands = [*tries(observer, here), *looks(observer)]
     hints = {

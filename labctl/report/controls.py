@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from labctl.controls import Arm, Kind, effect
 from labctl.knowledge.truths import Difference, Effect, Shown, Table
 from labctl.model import Outcome, Result
 from labctl.report.many import Many
 from labctl.report.text import plain
+from labctl.run.controls import Arm, Kind, effect
 
 MARKS = {Effect.MENDED: "●", Effect.SAME: "·", Effect.OTHER: "~", Effect.IMPOSSIBLE: "x"}
 OWN, UNKNOWN = "■", " "

@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.model import UNRECORDED, Diagnosis, Listening, Observation, Phase, PhaseResult, Result, Try, Verdict
-from labctl.proof import WIRE
 from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, one_line, plain
 from labctl.results.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
+from labctl.run.proof import WIRE
 from labctl.scenario.model import Scenario
 
 COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow", Verdict.SKIPPED: "cyan"}

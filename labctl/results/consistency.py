@@ -13,7 +13,7 @@ from labctl.results import result as results
 
 PCAP = results.PCAP
 JOURNAL = "journal.jsonl"
-NOTED = re.compile(rb'^\{"at": [^,]+, "kind": "note", "text": "verdict: ([a-z]+)"', re.MULTILINE)  # see `labctl.run`
+NOTED = re.compile(rb'^\{"at": [^,]+, "kind": "note", "text": "verdict: ([a-z]+)"', re.MULTILINE)  # by `labctl.run`
 LOGS = "logs/"
 MOST_CAPTURED = 32 << 20  # bytes of all captures: six hosts' of `labctl.lab.witness.MOST_PACKETS`
 MOST_TOLD = 200  # characters of how a connection went

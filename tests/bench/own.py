@@ -9,7 +9,7 @@ from bench.ground import Ground
 from labctl.errors import LabError
 from labctl.lab.witness import Limits
 from labctl.model import Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 

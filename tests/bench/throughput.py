@@ -18,10 +18,10 @@ from bench.own import ALL, ONE
 from bench.pairs import Measured, clocked, swapped
 
 from labctl.errors import LabError
-from labctl.matrix import Planned, matrix
 from labctl.model import Outcome, Result, Verdict
 from labctl.results.journal import Event
-from labctl.run import Options
+from labctl.run.matrix import Planned, matrix
+from labctl.run.run import Options
 from labctl.scenario import catalogue
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed

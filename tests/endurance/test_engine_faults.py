@@ -25,7 +25,7 @@ from labctl.errors import EngineUnavailable
 from labctl.lab.session import Session
 from labctl.lab.subnets import POOL
 from labctl.model import Phase, Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.system.waiting import poll
 
 pytestmark = needed

@@ -19,7 +19,7 @@ from labctl.engine.connection import Connection
 from labctl.engine.sweep import SCENARIO
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.UNFIXED, Phase.FIXED] if EVERYTHING else [Phase.UNFIXED]
 BOUND = 40.0  # seconds

@@ -18,10 +18,10 @@ from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
 from labctl.lab.session import Session
-from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import Event
-from labctl.run import Options
+from labctl.run.matrix import matrix, repeated
+from labctl.run.run import Options
 
 pytestmark = needed
 NAMES = ("server-down", "loopback-bind", "wrong-port", "firewall-reject")

@@ -15,7 +15,7 @@ from labctl.errors import AgentRefused
 from labctl.lab.lab import Lab
 from labctl.lab.program import Program
 from labctl.model import Outcome, Stage
-from labctl.tries import tried
+from labctl.run.tries import tried
 
 TARGET = "http://server:8080/"
 TIMEOUT = 2.0

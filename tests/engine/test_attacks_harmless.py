@@ -19,7 +19,7 @@ from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import load
 
 NONE = "0000000000000000"

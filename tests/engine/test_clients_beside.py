@@ -14,7 +14,7 @@ from labctl.engine.sweep import ROLE, SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Outcome
-from labctl.run import Options
+from labctl.run.run import Options
 from labctl.system.waiting import poll
 
 actions.discover()

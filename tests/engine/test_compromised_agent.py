@@ -17,7 +17,7 @@ from labctl.lab.containers import ROOTS
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 
 KINDS = ("ordinary", "root", "stranger")
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from hostile import loaded
 
-from labctl import phases
 from labctl.clients._trying import MOST_DETAILS, MOST_WORDS
 from labctl.engine.sweep import ROLE, SESSION
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
 from labctl.results.result import parse
-from labctl.run import Options, run
+from labctl.run import phases
+from labctl.run.run import Options, run
 
 HEALTHY_WITHIN = 3.0  # seconds, in place of the 20 that a stack is given
 SOON = 40.0  # seconds for a run that hears nothing but nonsense, on a busy machine; one alone takes 6

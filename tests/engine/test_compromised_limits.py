@@ -15,7 +15,7 @@ from labctl.engine.spec import MEMORY_LIMIT, PIDS_LIMIT
 from labctl.engine.stream import MOST_LOG
 from labctl.lab.session import Session
 from labctl.model import Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.system.waiting import poll
 
 SOON = 60.0  # seconds for a whole run beside a service that floods, on a busy machine; one alone takes 3

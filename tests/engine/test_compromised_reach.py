@@ -23,7 +23,7 @@ from labs import inspect, sandbox_of
 from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
-from labctl.run import Options
+from labctl.run.run import Options
 from labctl.system.waiting import poll
 
 KNOCK = """

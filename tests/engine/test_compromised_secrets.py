@@ -19,7 +19,7 @@ from labctl.engine.sweep import SESSION
 from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.results.journal import PHASE, Event
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 
 SECRET = f"odd-{secrets.token_hex(12)}"
 NAMES = (

@@ -22,7 +22,7 @@ from labctl.errors import EngineUnavailable
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.waiting import poll
 

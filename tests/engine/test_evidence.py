@@ -18,16 +18,16 @@ import understanding
 from variants import variant
 
 from labctl import __version__, actions
-from labctl.evidence import Witnesses
 from labctl.kernel.packets import connections
 from labctl.kernel.pcap import FIN, RECORD, RST, SYN, Captured
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
-from labctl.observe import Observer
 from labctl.results.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
-from labctl.run import EVERYTHING, Options, run
+from labctl.run.evidence import Witnesses
+from labctl.run.observe import Observer
+from labctl.run.run import EVERYTHING, Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll

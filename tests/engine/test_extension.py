@@ -59,7 +59,7 @@ import sys
 from pathlib import Path
 
 from labctl import actions, scenario
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.lab.session import ready
 
 loaded = scenario.load(Path(sys.argv[1]))

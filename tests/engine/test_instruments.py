@@ -25,7 +25,7 @@ from labctl.model import Phase, Result, Verdict
 from labctl.report.terminal import as_text
 from labctl.results.journal import Journal
 from labctl.results.record import file_of
-from labctl.run import EVERYTHING, Options, run
+from labctl.run.run import EVERYTHING, Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
 

@@ -11,12 +11,12 @@ import pytest
 from labs import inspect
 from variants import variant
 
-from labctl import phases
 from labctl.engine.sweep import ROLE, SCENARIO, SESSION
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event
-from labctl.run import Options, run
+from labctl.run import phases
+from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
 

@@ -21,8 +21,8 @@ from labctl.engine.containers import Containers
 from labctl.engine.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
 from labctl.lab.session import Session
 from labctl.model import Verdict
-from labctl.run import Options
-from labctl.run import run as run_once
+from labctl.run.run import Options
+from labctl.run.run import run as run_once
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll

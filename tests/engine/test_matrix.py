@@ -15,10 +15,10 @@ from variants import STUCK, WRONG, clean, labctl, variant
 
 from labctl.engine.sweep import SCENARIO, look
 from labctl.lab.session import Session
-from labctl.matrix import matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
-from labctl.run import Options
+from labctl.run.matrix import matrix, repeated
+from labctl.run.run import Options
 from labctl.scenario.load import load
 from labctl.system.waiting import poll
 

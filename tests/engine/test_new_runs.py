@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labctl.lab.session import Session
 from labctl.model import Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import load
 
 

@@ -19,11 +19,11 @@ from labctl.lab.lab import Lab
 from labctl.lab.pod import SANDBOX_STARTS
 from labctl.lab.session import Session
 from labctl.model import Outcome, Try, Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
+from labctl.run.tries import tried
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 from labctl.system.waiting import poll
-from labctl.tries import tried
 
 PORT = 19890
 SPACES = ("net", "pid", "mnt", "ipc", "uts")  # namespaces(7)

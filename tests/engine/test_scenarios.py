@@ -11,8 +11,8 @@ from variants import variant
 
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
-from labctl.phases import TOO_BUSY
-from labctl.run import Options, run
+from labctl.run.phases import TOO_BUSY
+from labctl.run.run import Options, run
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 

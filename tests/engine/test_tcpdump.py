@@ -22,14 +22,14 @@ from labctl import actions
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
 from labctl.engine.sweep import ROLE
-from labctl.evidence import Witnesses
 from labctl.kernel import pcap
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Connection, Result, Verdict
 from labctl.results.journal import Journal, new_folder
-from labctl.run import EVERYTHING, Options
+from labctl.run.evidence import Witnesses
+from labctl.run.run import EVERYTHING, Options
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll

@@ -10,7 +10,7 @@ from hostile import ANSWERS, loaded, standing
 from labctl.errors import DeadlineExceeded, EngineError
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
-from labctl.run import Options
+from labctl.run.run import Options
 
 COMMANDS = {
     "streams-and-exit": ["sh", "-c", "echo out; echo err >&2; exit 3"],

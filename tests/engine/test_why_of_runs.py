@@ -11,7 +11,7 @@ from known import entries, scenarios
 from labctl.knowledge.why import why
 from labctl.lab.session import Session
 from labctl.model import Outcome, Phase, Result, Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.symptoms import symptoms
 
 BROKEN = ("firewall-drop", "firewall-reject", "loopback-bind", "tiny-backlog-abort", "unassigned-address", "wrong-port")

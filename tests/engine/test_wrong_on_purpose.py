@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
 

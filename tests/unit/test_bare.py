@@ -18,8 +18,8 @@ from variants import labctl
 from labctl.lab.piped import Piped
 from labctl.lab.session import ready
 from labctl.model import Ran, Verdict
-from labctl.observe import Observer
-from labctl.run import Options, run
+from labctl.run.observe import Observer
+from labctl.run.run import Options, run
 from labctl.scenario import abilities
 from labctl.scenario.abilities import TWO_USERS
 from labctl.scenario.load import Loaded, load

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labctl.evidence import Seen, jumps
 from labctl.lab.witness import Glance
+from labctl.run.evidence import Seen, jumps
 
 NOON = 1_800_000_000.0
 

@@ -8,12 +8,12 @@ import pytest
 from handmade import OK, REFUSED, phase, result
 from known import scenarios
 
-from labctl.controls import Arm, Choice, Kind, arms, effect, rivals
 from labctl.errors import Mistakes
 from labctl.knowledge.truths import Effect
-from labctl.matrix import Planned
 from labctl.model import Outcome, Phase, PhaseResult, Verdict
-from labctl.run import Options
+from labctl.run.controls import Arm, Choice, Kind, arms, effect, rivals
+from labctl.run.matrix import Planned
+from labctl.run.run import Options
 
 ALL = Choice(drawn=None)
 RESET = replace(REFUSED, outcome=Outcome.RESET)

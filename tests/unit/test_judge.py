@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.judge import judge, sentence
 from labctl.model import Finding, Outcome, Stage, Try
+from labctl.run.judge import judge, sentence
 from labctl.scenario.expect import Expect
 
 REFUSED = Try("socket", "1", Outcome.REFUSED, Stage.CONNECT, 0.01, "ECONNREFUSED", 111)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from labctl.lab.session import ready
-from labctl.matrix import _longest_first, matrix, repeated
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event
-from labctl.run import Options
+from labctl.run.matrix import _longest_first, matrix, repeated
+from labctl.run.run import Options
 from labctl.scenario.load import load
 from labctl.system.places import installed
 

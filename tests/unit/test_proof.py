@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from labctl.judge import sentence
 from labctl.model import Connection, Evidence, Look, Packet
-from labctl.proof import WIRE, judged, unmoved
+from labctl.run.judge import sentence
+from labctl.run.proof import WIRE, judged, unmoved
 from labctl.scenario.expect import Expect
 
 

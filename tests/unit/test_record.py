@@ -19,7 +19,7 @@ from labctl.language import jsonfile
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict
 from labctl.results import record
 from labctl.results.record import Record, Recorded
-from labctl.run import _compared as compared
+from labctl.run.run import _compared as compared
 from labctl.scenario.load import load
 from labctl.system.places import installed
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import UsageError
-from labctl.selection import DEEPEST, parse
+from labctl.run.selection import DEEPEST, parse
 
 NAMES = ("firewall-drop", "firewall")
 WORDS = st.sampled_from(["firewall", "drop", "ufw", "DROP", "backlog"])

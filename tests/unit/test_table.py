@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from known import scenarios
 
-from labctl import controls
-from labctl.controls import Arm, Choice, Kind, arms
 from labctl.errors import Mistakes
 from labctl.knowledge import truths
 from labctl.knowledge.truths import Difference, Effect, Shown, Table
-from labctl.matrix import Planned
-from labctl.run import Options
+from labctl.run import controls
+from labctl.run.controls import Arm, Choice, Kind, arms
+from labctl.run.matrix import Planned
+from labctl.run.run import Options
 
 DOWN = Planned(scenarios()["server-down"], Options())
 CRASH_FIX = Arm(scenarios()["server-down"], Kind.OTHER_FIX, DOWN, "server-crashed")

@@ -9,7 +9,6 @@ from pathlib import Path
 from signal import strsignal
 
 from labctl.errors import DeadlineExceeded, EngineError, LabError
-from labctl.judge import unmet
 from labctl.lab.bare import at_socket
 from labctl.lab.lab import Lab
 from labctl.lab.pod import Pod
@@ -17,6 +16,7 @@ from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
 from labctl.results.journal import LABCTL, Journal
+from labctl.run.judge import unmet
 from labctl.scenario.model import DiagnosisStep
 from labctl.scenario.questions import criteria
 from labctl.standin import server

@@ -17,10 +17,10 @@ from typing import Any
 
 from labctl.errors import Mistakes
 from labctl.knowledge.truths import Effect, Shown, Table
-from labctl.matrix import Planned
 from labctl.model import Observation, Outcome, Phase, Result, Verdict
-from labctl.observe import Observer
-from labctl.run import Options
+from labctl.run.matrix import Planned
+from labctl.run.observe import Observer
+from labctl.run.run import Options
 from labctl.scenario.load import Loaded
 from labctl.scenario.questions import question
 from labctl.system.places import CONTROLS

@@ -19,7 +19,7 @@ from labctl.lab.session import Session
 from labctl.language.fields import Command, argv
 from labctl.language.placeholders import FOLDER
 from labctl.model import Phase
-from labctl.observe import Observer
+from labctl.run.observe import Observer
 from labctl.standin.server import SOCKET
 from labctl.system.places import with_agent
 

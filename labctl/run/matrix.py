@@ -17,7 +17,7 @@ from labctl.errors import EngineUnavailable, LabctlError
 from labctl.lab.session import Session
 from labctl.model import WRONG, Outcome, Result
 from labctl.results.journal import ENGINE_LOST, REMOVING, UNKEPT, Event
-from labctl.run import Options, run
+from labctl.run.run import Options, run
 from labctl.scenario.load import Loaded
 from labctl.system.threads import Workers
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 
-from labctl import proof
 from labctl.clients import Target
 from labctl.errors import AgentLost, EngineSilent, EngineUnavailable, LabctlError
-from labctl.judge import sentence
 from labctl.kernel.pcap import SYN_ACK
 from labctl.model import Connection, Outcome, Phase, PhaseResult, Verdict
-from labctl.observe import Observer
 from labctl.results.journal import PHASE_ENDED, Journal
+from labctl.run import proof
+from labctl.run.judge import sentence
+from labctl.run.observe import Observer
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
 TOO_BUSY = (

@@ -11,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import __version__, dossier
+from labctl import __version__
 from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.lab.witness import Limits
 from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
-from labctl.observe import Observer, Rest
-from labctl.phases import Ended, phases
 from labctl.results import record
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
+from labctl.run import folder
+from labctl.run.observe import Observer, Rest
+from labctl.run.phases import Ended, phases
 from labctl.scenario import images
 from labctl.scenario.abilities import ABILITIES, TRIES, missing
 from labctl.scenario.load import Loaded
@@ -75,7 +76,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     scenario = loaded.scenario
     journal = Journal(new_folder(options.runs, scenario.name, since=session.began), options.listeners)
     account = Account()
-    dossier.begin(journal, loaded)
+    folder.begin(journal, loaded)
     try:
         journal.demand_kept()
         _demand_here(loaded, session)
@@ -92,18 +93,18 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
         end = Ended(Verdict.INCONCLUSIVE, error.what, "\n".join(part for part in (error.means, error.todo) if part))
     result = _concluded(loaded, options, journal, account, end, session)
     journal.note(NOTE, f"verdict: {result.verdict}")
-    dossier.end(journal, result)
+    folder.end(journal, result)
     return journal.conclude(result)
 
 
 def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: Options, account: Account) -> Ended:
     """Run the phases in a lab that stands, and return how that ended."""
     account.names |= lab.values
-    describe = functools.cache(partial(dossier.environment, journal, lab, session))
+    describe = functools.cache(partial(folder.environment, journal, lab, session))
     observer = None
     try:
         scenario = loaded.filled(lab.values)
-        dossier.resolved(journal, scenario)
+        folder.resolved(journal, scenario)
         observer = Observer(lab, scenario, journal, options.clients, options.rest)
         account.versions |= observer.versions
         _demand(lab, loaded, session)

@@ -11,25 +11,25 @@ from contextlib import AbstractContextManager, nullcontext
 from errno import errorcode
 from typing import Any
 
-from labctl import proof
 from labctl.actions import Action, Configure
 from labctl.clients import Target, broken_plugins
 from labctl.clients.outcomes import BY_ERRNO, errno_in
-from labctl.diagnose import diagnosed
 from labctl.errors import AgentRefused, NoClient, UsageError
-from labctl.evidence import Seen, Witnesses
-from labctl.judge import judge, sentence
 from labctl.lab.lab import Lab
 from labctl.lab.pod import SANDBOX_STARTS
 from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import filled, of_target
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
 from labctl.results.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
+from labctl.run import proof
+from labctl.run.diagnose import diagnosed
+from labctl.run.evidence import Seen, Witnesses
+from labctl.run.judge import judge, sentence
+from labctl.run.tries import tried
+from labctl.run.triggers import Triggers
 from labctl.scenario.model import DiagnosisStep, Scenario
 from labctl.stack.client_settings import ClientSettings
 from labctl.system.threads import aside
-from labctl.tries import tried
-from labctl.triggers import Triggers
 
 BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
 CONTROLS_EVERY = 1.0  # seconds between two observations that only see whether it stays broken
