@@ -22,7 +22,7 @@ also run inside the hosts, so they lean on the standard library (and each client
     lab          a running stack
     run          a run: observe, break, observe, wait, fix, observe, judge; and many of them
     report       what a person reads
-    pytest_plugin  scenarios as tests of pytest
+    testing      scenarios as tests of pytest
     cli          the command line
     commands     the command line's commands, one a file
     __main__     `python -m labctl`

@@ -127,5 +127,5 @@ def test_a_pytest_without_scenarios_pays_next_to_nothing(tmp_path: Path) -> None
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
     modules = set(ran.stdout.splitlines()[-1].split())
     without = set(python(tmp_path, "-c", STARTED, "-p", "no:labctl").stdout.splitlines()[-1].split())
-    assert "labctl.pytest_plugin" in modules - without
+    assert "labctl.testing.plugin" in modules - without
     assert not HEAVY & (modules - without)
