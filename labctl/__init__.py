@@ -24,7 +24,6 @@ also run inside the hosts, so they lean on the standard library (and each client
     report       what a person reads
     testing      scenarios as tests of pytest
     cli          the command line
-    commands     the command line's commands, one a file
     __main__     `python -m labctl`
 """
 

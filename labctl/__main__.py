@@ -2,7 +2,7 @@
 
 import sys
 
-from labctl.cli import main
+from labctl.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.ground import Ground
 
-from labctl.commands._common import agreed
+from labctl.cli.common import agreed
 from labctl.errors import HostError
 from labctl.provision import debian
 from labctl.system.progress import Progress

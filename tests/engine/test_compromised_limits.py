@@ -65,7 +65,7 @@ serve()
 )
 MEASURED = """
 import resource, sys
-from labctl.cli import main
+from labctl.cli.main import main
 code = main(sys.argv[1:])
 print("kilobytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(code)

@@ -20,7 +20,7 @@ SIZE = "1m"
 PROGRAM = """
 import subprocess, sys, threading
 from pathlib import Path
-from labctl.cli import main
+from labctl.cli.main import main
 from labctl.system.waiting import poll
 
 scenario, word, fill, *arguments = sys.argv[1:]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from labctl.commands.doctor import lines
+from labctl.cli.commands.doctor import lines
 from labctl.engine.connection import Connection
 from labctl.provision import doctor, image
 from labctl.scenario import abilities

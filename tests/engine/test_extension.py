@@ -58,11 +58,12 @@ RUN = """\
 import sys
 from pathlib import Path
 
-from labctl import actions, scenario
+from labctl import actions
+from labctl.scenario.load import load
 from labctl.run.run import Options, run
 from labctl.lab.session import ready
 
-loaded = scenario.load(Path(sys.argv[1]))
+loaded = load(Path(sys.argv[1]))
 with ready([loaded]) as begun:
     result = run(loaded, begun, Options(clients=("socket",), runs=Path(sys.argv[2])))
 print(result.verdict, result.reason)

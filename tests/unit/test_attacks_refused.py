@@ -15,7 +15,7 @@ from attacks_large import LARGE, LONG, YAML
 from variants import labctl as called
 from variants import pytest_in
 
-from labctl.cli import main
+from labctl.cli.main import main
 from labctl.report.text import plain
 from labctl.stack.model import MOST_HOSTS
 

@@ -11,9 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from labctl import cli
+from labctl.cli import main
 
-COMMANDS = cli.labctl.list_commands(click.Context(cli.labctl))
+COMMANDS = main.labctl.list_commands(click.Context(main.labctl))
 HEAVY = {"docker", "pydantic", "rich", "requests", "ruamel"}
 ALWAYS = {"engine", "image", "doctor"}
 
@@ -27,12 +27,12 @@ def labctl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_the_commands_are_the_files_of_their_folder() -> None:
     assert set(COMMANDS) >= ALWAYS
     assert set(COMMANDS) == {
-        file.stem.replace("_", "-") for file in cli.FOLDER.glob("*.py") if not file.stem.startswith("_")
+        file.stem.replace("_", "-") for file in main.FOLDER.glob("*.py") if not file.stem.startswith("_")
     }
 
 
 def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
-    code = "import sys; from labctl.cli import main; main(['--help']); print(*sys.modules)"
+    code = "import sys; from labctl.cli.main import main; main(['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     *shown, modules = done.stdout.splitlines()
     assert not HEAVY & set(modules.split())
@@ -42,7 +42,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_shows_an_example(name: str) -> None:
-    shown = CliRunner().invoke(cli.labctl, [name, "--help"])
+    shown = CliRunner().invoke(main.labctl, [name, "--help"])
     assert shown.exit_code == 0
     assert "Example: " in shown.output
     assert f"labctl {name}" in shown.output.partition("Example: ")[2]
@@ -50,7 +50,7 @@ def test_the_help_of_a_command_shows_an_example(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_its_line_in_the_list(name: str) -> None:
-    line = cli.summary(cli.FOLDER / f"{name.replace('-', '_')}.py")
+    line = main.summary(main.FOLDER / f"{name.replace('-', '_')}.py")
     assert line[:1].isupper()
     assert len(line) < 100
 
@@ -86,23 +86,23 @@ def test_a_reader_that_goes_away_ends_labctl_without_a_word() -> None:
         assert started.stderr is not None
         started.stdout.close()
         assert not started.stderr.read()
-    assert started.returncode == cli.BROKEN_PIPE
+    assert started.returncode == main.BROKEN_PIPE
 
 
 def test_a_terminal_that_breaks_while_labctl_is_interrupted_changes_nothing() -> None:
     program = """
 import sys, click
-from labctl import cli
+from labctl.cli import main
 from labctl.errors import Interrupted
-@cli.labctl.command()
+@main.labctl.command()
 def boom():
     try:
         raise Interrupted('stopped.')
     finally:
         raise OSError(5, 'Input/output error')
-cli.Commands.list_commands = lambda self, ctx: ["boom"]
-cli.Commands.get_command = lambda self, ctx, name: boom
-sys.exit(cli.main(["boom"]))
+main.Commands.list_commands = lambda self, ctx: ["boom"]
+main.Commands.get_command = lambda self, ctx, name: boom
+sys.exit(main.main(["boom"]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
@@ -121,14 +121,14 @@ sys.exit(cli.main(["boom"]))
 def test_each_end_has_its_exit_code_and_its_words(error: str, code: int, said: str) -> None:
     program = f"""
 import sys, click
-from labctl import cli
+from labctl.cli import main
 from labctl.errors import *
-@cli.labctl.command()
+@main.labctl.command()
 def boom():
     raise {error}
-cli.Commands.list_commands = lambda self, ctx: ["boom"]
-cli.Commands.get_command = lambda self, ctx, name: boom
-sys.exit(cli.main(["boom"]))
+main.Commands.list_commands = lambda self, ctx: ["boom"]
+main.Commands.get_command = lambda self, ctx, name: boom
+sys.exit(main.main(["boom"]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == code

@@ -11,18 +11,19 @@ from pathlib import Path
 import click
 import pytest
 
-from labctl import cli, clients
+from labctl import clients
+from labctl.cli import main
 from labctl.scenario import catalogue
 from labctl.scenario.load import load
 from labctl.system.places import installed
 
-COMMANDS = cli.labctl.list_commands(click.Context(cli.labctl))
+COMMANDS = main.labctl.list_commands(click.Context(main.labctl))
 HEAVY = {"docker", "pydantic", "rich", "requests", "ruamel"}
 PROGRAM = """
 import sys
-from labctl import cli
+from labctl.cli import main
 try:
-    cli.main()
+    main.main()
 finally:
     print(*sys.modules, file=sys.stderr)
 """
@@ -51,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def takes_scenarios(name: str) -> bool:
-    command = cli.labctl.get_command(click.Context(cli.labctl), name)
+    command = main.labctl.get_command(click.Context(main.labctl), name)
     assert command is not None
     return any("NAME|PATH" in (param.metavar or "") and param.param_type_name == "argument" for param in command.params)
 

@@ -73,7 +73,7 @@ def test_agent_clients_and_server_are_in_the_last_layer_only() -> None:
     tools, python, programs = image.layers(environment={})
     assert {"labctl/__init__.py", "labctl/agent/__main__.py", "labctl/clients/__main__.py"} <= set(programs.files)
     assert {"serve.py", "server.py", "answers.py"} <= set(programs.files)
-    assert not {"labctl/cli.py", "labctl/engine/connection.py"} & set(programs.files)
+    assert not {"labctl/cli/main.py", "labctl/engine/connection.py"} & set(programs.files)
     assert {"bin/agent", "bin/clients", "bin/serve"} <= set(programs.files)
     assert set(tools.files) == {"Dockerfile", "packages.txt"}
     assert set(python.files) == {"Dockerfile", "requirements.txt"}

@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from labctl import actions
-from labctl.commands.new import LIST, TEMPLATE
+from labctl.cli.commands.new import LIST, TEMPLATE
 from labctl.errors import Mistakes
 from labctl.language.fields import Written
 from labctl.scenario.load import load

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CHAIN, CURL, TOLD, ran, seen
 
-from labctl.commands.schema import command as schema
+from labctl.cli.commands.schema import command as schema
 from labctl.errors import LabctlError, Mistakes, NotWritten
 from labctl.language import jsonfile
 from labctl.model import Link, Outcome, Phase, PhaseResult, Verdict

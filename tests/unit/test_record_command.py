@@ -12,7 +12,7 @@ from handmade import result
 from recorded import CURL, TOLD, ran, seen
 from rich.console import Console
 
-from labctl.commands.record import INSTALLED, conclude, demand_writable
+from labctl.cli.commands.record import INSTALLED, conclude, demand_writable
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 from labctl.results import record

@@ -114,7 +114,7 @@ def show(file: Path, name: str | None) -> int:
     That is where it was made, what was done and seen in each phase, the verdict, and which files it holds. Exit 1 where
     `verify` finds something wrong with it, which is shown first.
     """
-    from labctl.commands._common import console
+    from labctl.cli.common import console
     from labctl.report import bundled
     from labctl.results import archive, bundle
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios
+from labctl.cli import complete
+from labctl.cli.common import allow_image, console, exit_with, loaded_scenarios
 from labctl.errors import UnknownName, UsageError
 from labctl.model import Phase, Verdict
 
@@ -25,7 +25,7 @@ ANSWERS_WITHIN = 5.0  # seconds
 
 
 @click.command(epilog="Example: labctl shell loopback-bind --at faulted --host server")
-@click.argument("name", metavar="NAME|PATH", shell_complete=_complete.scenarios)
+@click.argument("name", metavar="NAME|PATH", shell_complete=complete.scenarios)
 @click.option(
     "--at",
     type=click.Choice([phase.value for phase in PHASES]),
@@ -36,7 +36,7 @@ ANSWERS_WITHIN = 5.0  # seconds
 @click.option(
     "--host",
     metavar="HOST",
-    shell_complete=_complete.hosts,
+    shell_complete=complete.hosts,
     help="Where to open it; on the client's host if not given.",
 )
 @click.option(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import allow_image, console, loaded_scenarios
+from labctl.cli import complete
+from labctl.cli.common import allow_image, console, loaded_scenarios
 from labctl.errors import Mistakes, UsageError
 from labctl.model import Result, Verdict
 from labctl.system.places import PACKAGE
@@ -27,7 +27,7 @@ INSTALLED = PACKAGE / "_installed"
 
 
 @click.command(epilog="Example: labctl record loopback-bind")
-@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=complete.scenarios)
 @click.option("--check", is_flag=True, help="Only compare with what is recorded; write nothing.")
 @allow_image
 def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> int:

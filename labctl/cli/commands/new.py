@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import loaded_scenarios
+from labctl.cli import complete
+from labctl.cli.common import loaded_scenarios
 from labctl.errors import UsageError
 from labctl.language.bounds import SUFFIXES
 from labctl.scenario.catalogue import FOLDER
@@ -34,7 +34,7 @@ WIDTH = 120
 @click.command(epilog="Example: labctl new proxy-down --from server-down")
 @click.argument("name")
 @click.option(
-    "--from", "source", metavar="NAME|PATH", shell_complete=_complete.scenarios, help="Begin with a copy of this one."
+    "--from", "source", metavar="NAME|PATH", shell_complete=complete.scenarios, help="Begin with a copy of this one."
 )
 @click.option(
     "--path",

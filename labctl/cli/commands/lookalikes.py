@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import console, loaded_scenarios, only_clients, readable_scenarios, unreadable
+from labctl.cli import complete
+from labctl.cli.common import console, loaded_scenarios, only_clients, readable_scenarios, unreadable
 
 
 @click.command(epilog="Example: labctl lookalikes --client requests")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @only_clients
 @click.option("--json", "as_json", is_flag=True, help="Print the groups as JSON, and nothing else.")
 def command(names: tuple[str, ...], clients: tuple[str, ...], as_json: bool) -> None:

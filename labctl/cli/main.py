@@ -1,6 +1,6 @@
 """The labctl command: finds the command, runs it, and says in a person's words what went wrong.
 
-Each file of `labctl/commands/` is one command: it defines a click command named `command`, whose callback returns the
+Each file of `labctl/cli/commands/` is one command: it defines a click command named `command`, whose callback gives the
 exit code or None, and the first line of its docstring is its line in `labctl --help`. It is loaded when it is called.
 """
 
@@ -40,7 +40,7 @@ class Commands(click.Group):
         """Load one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found = import_module(f"labctl.commands.{_stem(cmd_name)}").command
+        found = import_module(f"labctl.cli.commands.{_stem(cmd_name)}").command
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(

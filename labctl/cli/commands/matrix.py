@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
-from labctl.commands._controls import NO_JSON, controlled_too, with_controls
+from labctl.cli import complete
+from labctl.cli.commands._controls import NO_JSON, controlled_too, with_controls
+from labctl.cli.common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.errors import Interrupted, LabctlError, UsageError
 from labctl.system import files
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: labctl matrix -j 4 -k 'firewall or backlog' --junit results.xml")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
 @click.option("-k", "keyword", metavar="EXPRESSION", default="", help="Only what matches: 'firewall and not ufw'.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run each N times.")

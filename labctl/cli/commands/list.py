@@ -6,7 +6,7 @@ from itertools import groupby
 
 import click
 
-from labctl.commands._common import readable_scenarios
+from labctl.cli.common import readable_scenarios
 
 
 @click.command(epilog="Example: labctl list")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from labctl.commands._common import console, readable_scenarios, unreadable
+from labctl.cli.common import console, readable_scenarios, unreadable
 from labctl.errors import UsageError
 
 PATH = re.compile(r"[^\s:]*/[^\s:]*|[^\s:]+\.(?:txt|log|out|err|json|jsonl|py|md|html?|xml|ya?ml|csv|gz|trace|\d)")

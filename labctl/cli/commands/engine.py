@@ -29,7 +29,7 @@ def start(*, yes: bool, quiet: bool) -> None:
     Where none does: install Debian's or Ubuntu's docker.io if it is missing, and start a private dockerd, whose data,
     socket and log lie in labctl's state folder. It stays up until `labctl engine stop`.
     """
-    from labctl.commands._common import agreed
+    from labctl.cli.common import agreed
     from labctl.provision import daemon
     from labctl.provision.private import Private
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import allow_image, console, exit_with, loaded_scenarios, only_clients
-from labctl.commands._controls import NO_JSON, controlled_too, with_controls
+from labctl.cli import complete
+from labctl.cli.commands._controls import NO_JSON, controlled_too, with_controls
+from labctl.cli.common import allow_image, console, exit_with, loaded_scenarios, only_clients
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 
@@ -20,7 +20,7 @@ KEEP = ("never", "on-failure", "always")
 
 
 @click.command(epilog="Example: labctl run loopback-bind --client curl --timings")
-@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=complete.scenarios)
 @only_clients
 @allow_image
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
+from labctl.cli import complete
 from labctl.errors import Mistake, Mistakes, UnknownName, UsageError
 from labctl.model import Verdict
 
@@ -26,7 +26,7 @@ only_clients = click.option(
     "clients",
     multiple=True,
     metavar="CLIENT",
-    shell_complete=_complete.clients,
+    shell_complete=complete.clients,
     help="Only this client; may be given again.",
 )
 

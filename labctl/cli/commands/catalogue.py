@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.commands._common import loaded_scenarios
+from labctl.cli.common import loaded_scenarios
 from labctl.errors import UsageError
 from labctl.system import files
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import allow_image, console, loaded_scenarios, only_clients
-from labctl.commands._controls import controlled
+from labctl.cli import complete
+from labctl.cli.commands._controls import controlled
+from labctl.cli.common import allow_image, console, loaded_scenarios, only_clients
 
 
 class Share(click.ParamType["tuple[int, int]"]):
@@ -27,7 +27,7 @@ class Share(click.ParamType["tuple[int, int]"]):
 
 
 @click.command(epilog="Example: labctl controls --all -j 4 --write")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
 @click.option("--all", "everything", is_flag=True, help="Try every other fix, not three of each scenario.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another number draws other fixes.")

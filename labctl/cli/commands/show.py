@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import loaded_scenarios
+from labctl.cli import complete
+from labctl.cli.common import loaded_scenarios
 
 if TYPE_CHECKING:
     from labctl.results.record import Record, Recorded
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: labctl show tiny-backlog")
-@click.argument("name", metavar="NAME|PATH", shell_complete=_complete.scenarios)
+@click.argument("name", metavar="NAME|PATH", shell_complete=complete.scenarios)
 def command(name: str) -> None:
     """Explain a scenario: what is broken, what the client sees, how to tell, the fix."""
     from labctl.report.text import plain

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.commands import _complete
-from labctl.commands._common import loaded_scenarios
+from labctl.cli import complete
+from labctl.cli.common import loaded_scenarios
 from labctl.errors import Mistake, Mistakes, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Records = Mapping[Path, "Record | None"]
 
 
 @click.command(epilog="Example: labctl lint scenarios/*.yaml")
-@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=_complete.scenarios)
+@click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 def command(names: tuple[str, ...]) -> None:
     """Read scenarios with their stacks and records, all there are where none is named, and tell every mistake at once.
 

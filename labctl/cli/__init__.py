@@ -1,0 +1,1 @@
+"""The command line: its entry point, what its commands share, and a module a command."""
