@@ -34,10 +34,10 @@ from labctl.results.journal import LABCTL, REMOVING, Journal
 from labctl.stack.model import ENGINE, Stack, bare_program
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
-from labctl.standin import server
+from labctl.standin.settings import FOLDER_VARIABLE, GROUP_VARIABLE, SOCKET
 from labctl.system import files
 
-CLIENTS = "labctl.clients"  # the module that is the clients' program
+CLIENTS, STANDIN = "labctl.clients", "labctl.standin"  # packages that are programs
 NOBODY = 65534  # the user and the group who own nothing, of Debian and of the kernel: fs.overflowuid, proc(5)
 BELOW = "/tmp"  # noqa: S108 - where anybody may pass, and a socket's path stays under 108 bytes: hier(7), unix(7)
 PASSABLE = 0o711  # others find what they know the name of in a folder, and cannot list it
@@ -70,8 +70,8 @@ class Bare(OnMachine):
         """Return the module that is run, and its environment."""
         if bare_program(self._current) == ENGINE:
             group = NOBODY if os.geteuid() == 0 else os.getgid()
-            own = {server.FOLDER: str(self._folder), server.CLIENTS: str(group)}
-            return server.__name__, {**self._current.environment, **own}
+            own = {FOLDER_VARIABLE: str(self._folder), GROUP_VARIABLE: str(group)}
+            return STANDIN, {**self._current.environment, **own}
         become = {USER: f"{NOBODY}:{NOBODY}"} if os.geteuid() == 0 else {}
         loaded = ",".join(self.place.clients or ())
         return CLIENTS, {WARM: UNIX, ONLY: loaded, REACH: str(self._folder), **become}
@@ -151,7 +151,7 @@ def listed_here() -> str:
 
 def at_socket(folder: Path) -> str:
     """Return what `ls -l` shows of the engine's socket in a lab's folder, and whether somebody listens there."""
-    path = folder / server.SOCKET
+    path = folder / SOCKET
     try:
         there = path.stat()
     except FileNotFoundError:

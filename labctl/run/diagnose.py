@@ -19,7 +19,7 @@ from labctl.results.journal import LABCTL, Journal
 from labctl.run.judge import unmet
 from labctl.scenario.model import DiagnosisStep
 from labctl.scenario.questions import criteria
-from labctl.standin import server
+from labctl.standin.settings import SOCKET
 from labctl.system.threads import Workers
 from labctl.system.waiting import poll
 
@@ -65,7 +65,7 @@ def _taken(
         host, command = step.ports, f"docker port {step.ports}"
         output = lab.pod(step.ports).published()
     elif step.socket is not None:
-        host, command = step.socket, f"ls -l {server.SOCKET}; ss -xl"
+        host, command = step.socket, f"ls -l {SOCKET}; ss -xl"
         output = at_socket(Path(lab.values[FOLDER]))
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"

@@ -20,7 +20,7 @@ from labctl.language.fields import Command, argv
 from labctl.language.placeholders import FOLDER
 from labctl.model import Phase
 from labctl.run.observe import Observer
-from labctl.standin.server import SOCKET
+from labctl.standin.settings import SOCKET
 from labctl.system.places import with_agent
 
 Place = Literal["tools", "service"]

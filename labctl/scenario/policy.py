@@ -22,7 +22,7 @@ from labctl.language.placeholders import FOLDER, address_of, loopback_of
 from labctl.scenario import checks
 from labctl.stack.model import ENGINE, Stack, bare_program, wrong_settings
 from labctl.stack.ports import FIRST, LAST
-from labctl.standin.server import SOCKET, VERSION
+from labctl.standin.settings import SOCKET, VERSION
 
 BARE_LOOKS = {"log", "socket"}
 OWN_SOCKET = f"{UNIX}://${{{FOLDER}}}/{SOCKET}"

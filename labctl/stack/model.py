@@ -19,7 +19,7 @@ from labctl.stack import compose
 from labctl.stack.merge import merge
 from labctl.stack.readiness import by_name
 from labctl.stack.service import DEFAULT, Few, Service
-from labctl.standin.server import unknown
+from labctl.standin.settings import unknown
 from labctl.system.places import OWN_IMAGE, images
 
 MOST_NETWORKS = 4  # each is a subnet, and a bridge of the machine

@@ -2,7 +2,7 @@
 
 What it answers, and how it treats its socket, is what dockerd does (moby: api/server/middleware/version.go and
 daemon/listeners; tests/engine/test_standin.py compares it with an engine). It makes no container, and knows no other
-question. SETTINGS are what it takes from its environment. It ends with its standard input, as with SIGTERM.
+question.
 """
 
 from __future__ import annotations
@@ -10,33 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socketserver
 import sys
-import threading
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-VERSION = r"\d{1,3}\.\d{1,3}"
+from labctl.standin.settings import GROUP_VARIABLE, setting
 
-
-class Setting(NamedTuple):
-    """One setting: what it is unless set, and the pattern of what it may be."""
-
-    default: str
-    takes: str
-
-
-SETTINGS = {
-    "API": Setting("1.41", VERSION),  # the newest version of the API that it speaks
-    "MINIMUM": Setting("1.12", VERSION),  # and the oldest
-    "GROUP": Setting("clients", "clients|root|everybody"),  # who may use its socket besides its user
-}
-SOCKET = "docker.sock"
-FOLDER = "LABCTL_FOLDER"  # in its environment: where its socket is
-CLIENTS = "LABCTL_GROUP"  # the same: the number of the clients' group; its own unless set
 MODE = 0o660  # of the socket: docker(1), "Manage Docker as a non-root user"
 MODE_FOR_ALL = 0o666
 ASKED = re.compile(r"(?:/v([0-9.]+))?(/\w+)")
@@ -56,7 +37,7 @@ class Engine(socketserver.ThreadingUnixStreamServer):
         if setting("GROUP") == "everybody":
             path.chmod(MODE_FOR_ALL)
         if setting("GROUP") == "clients":
-            os.chown(path, -1, int(os.environ.get(CLIENTS, os.getgid())))
+            os.chown(path, -1, int(os.environ.get(GROUP_VARIABLE, os.getgid())))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that went before it had its answer."""
@@ -114,22 +95,6 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def setting(name: str) -> str:
-    """Return a setting, as it is in the environment, or as it is without."""
-    return os.environ.get(name, SETTINGS[name].default)
-
-
-def unknown(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with each of these settings that is none, or that has no value of its own."""
-    wrong = {}
-    for name, value in settings.items():
-        if name not in SETTINGS:
-            wrong[name] = f"is no setting of a stand-in for an engine; it has {', '.join(SETTINGS)}"
-        elif not re.fullmatch(SETTINGS[name].takes, value):
-            wrong[name] = f"is {value!r}, which is none of {SETTINGS[name].takes}"
-    return wrong
-
-
 def described() -> dict[str, str]:
     """Return what an engine says of itself."""
     return {"Version": "labctl's stand-in", "ApiVersion": setting("API"), "MinAPIVersion": setting("MINIMUM")}
@@ -152,17 +117,3 @@ def refusal(asked: str) -> str:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in version.split("."))
-
-
-def main() -> None:
-    """Serve until SIGTERM, or the end of the input."""
-    engine = Engine(Path(os.environ[FOLDER]) / SOCKET)
-    signal.signal(signal.SIGTERM, lambda *_: engine.end())
-    threading.Thread(target=engine.serve_forever, daemon=True).start()
-    tell(f"API listen on {engine.path}")  # as dockerd has it
-    sys.stdin.read()
-    engine.end()
-
-
-if __name__ == "__main__":
-    main()

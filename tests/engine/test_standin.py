@@ -12,7 +12,7 @@ import pytest
 
 from labctl.engine.connection import Connection
 from labctl.lab.piped import Piped
-from labctl.standin.server import FOLDER, SOCKET
+from labctl.standin.settings import FOLDER_VARIABLE, SOCKET
 from labctl.system.waiting import poll
 
 ABSENT = ("/nothing", "/vx.1/version", "/v1.41/nothing")
@@ -50,8 +50,8 @@ def versions(of_the_engine: Path) -> dict[str, str]:
 def of_the_standin(versions: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start a stand-in with the engine's versions; return its socket."""
     folder = tmp_path_factory.mktemp("standin")
-    own = {"API": versions["ApiVersion"], "MINIMUM": versions["MinAPIVersion"], FOLDER: str(folder)}
-    program = Piped("labctl.standin.server", own, folder)
+    own = {"API": versions["ApiVersion"], "MINIMUM": versions["MinAPIVersion"], FOLDER_VARIABLE: str(folder)}
+    program = Piped("labctl.standin", own, folder)
     printed = bytearray()
     program.listen(lambda _, output: printed.extend(output), lambda: None)
     poll(lambda: b"API listen on" in printed, 10, "the stand-in to listen")

@@ -23,7 +23,8 @@ from labctl.run.run import Options, run
 from labctl.scenario import abilities
 from labctl.scenario.abilities import TWO_USERS
 from labctl.scenario.load import Loaded, load
-from labctl.standin.server import FOLDER, SOCKET, refusal
+from labctl.standin.server import refusal
+from labctl.standin.settings import FOLDER_VARIABLE, SOCKET
 from labctl.system.places import installed
 from labctl.system.processes import Process, look, running, with_descendants
 from labctl.system.waiting import poll
@@ -94,7 +95,7 @@ def test_one_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
 def test_its_programs_know_nothing_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SOMETHING)
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    program = Piped("labctl.standin", {FOLDER: str(tmp_path)}, tmp_path)
+    program = Piped("labctl.standin", {FOLDER_VARIABLE: str(tmp_path)}, tmp_path)
     program.listen(lambda *_: None, lambda: None)
     try:
         poll((tmp_path / SOCKET).exists, 10, "its socket")
@@ -102,7 +103,7 @@ def test_its_programs_know_nothing_of_the_environment(tmp_path: Path, monkeypatc
         names = environment_of(process).keys()
     finally:
         program.close()
-    assert names <= {"PATH", "LANG", "HOME", "PYTHONPATH", "LC_CTYPE", FOLDER}
+    assert names <= {"PATH", "LANG", "HOME", "PYTHONPATH", "LC_CTYPE", FOLDER_VARIABLE}
     assert not (tmp_path / SOCKET).exists()
 
 
