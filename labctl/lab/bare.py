@@ -1,7 +1,7 @@
 """A lab without an engine: its hosts are processes of labctl's own, on no network, with a folder that they share.
 
 A scenario about the engine itself is played so, with a stand-in for one: whoever has no engine can run it. Nothing runs
-here but labctl's own two programs, with settings of their own: see `labctl.stack.model` and `labctl.scenario.policy`.
+here but labctl's own two programs, with settings of their own: see `labctl.stack.bare` and `labctl.scenario.policy`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from labctl.language.fields import Command
 from labctl.language.placeholders import FOLDER
 from labctl.model import Exit
 from labctl.results.journal import LABCTL, REMOVING, Journal
-from labctl.stack.model import ENGINE, Stack, bare_program
+from labctl.stack.bare import ENGINE, bare_program
+from labctl.stack.model import Stack
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
 from labctl.standin.settings import FOLDER_VARIABLE, GROUP_VARIABLE, SOCKET

@@ -11,7 +11,8 @@ from labctl.errors import Mistake, meant, nearest
 from labctl.language import documents, placeholders
 from labctl.language.documents import Document
 from labctl.language.fields import MOST_STEPS, address
-from labctl.stack.model import ENGINE, Stack, bare_program
+from labctl.stack.bare import ENGINE, bare_program
+from labctl.stack.model import Stack
 
 WAITS = ("after", "after-syns", "after-handshakes", "at-most", "between")  # of a trigger's step
 

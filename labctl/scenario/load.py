@@ -17,7 +17,8 @@ from labctl.results.record import Record, file_of
 from labctl.results.record import read as read_record
 from labctl.scenario import checks, policy
 from labctl.scenario.model import Scenario, tags
-from labctl.stack import find, model
+from labctl.stack.find import find_stack
+from labctl.stack.load import parse_stack
 from labctl.stack.model import Stack
 
 
@@ -94,8 +95,8 @@ def _stack(document: Document, file: Path) -> tuple[Path | None, Stack | None]:
     if not isinstance(name, str):
         return None, None
     try:
-        found = find.find(name, file.parent)
+        found = find_stack(name, file.parent)
     except UsageError as error:
         raise Mistakes([document.mistake(("stack",), error.what, error.todo)]) from error
     override = written.get("override")
-    return found, model.parse(documents.read(found), override if isinstance(override, dict) else None, document)
+    return found, parse_stack(documents.read(found), override if isinstance(override, dict) else None, document)

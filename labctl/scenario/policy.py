@@ -20,7 +20,8 @@ from labctl.errors import Mistake
 from labctl.language.documents import Document, Path
 from labctl.language.placeholders import FOLDER, address_of, loopback_of
 from labctl.scenario import checks
-from labctl.stack.model import ENGINE, Stack, bare_program, wrong_settings
+from labctl.stack.bare import ENGINE, bare_program, wrong_settings
+from labctl.stack.model import Stack
 from labctl.stack.ports import FIRST, LAST
 from labctl.standin.settings import SOCKET, VERSION
 

@@ -17,7 +17,7 @@ def is_stack(file: Path) -> bool:
     return SERVICES.search(beginning(file)) is not None
 
 
-def find(written: str, beside: Path) -> Path:
+def find_stack(written: str, beside: Path) -> Path:
     """Return the file that a scenario's `stack:` names: relative to the scenario, or one of the installed stacks.
 
     Raises UnknownName with the nearest stacks there are, and UsageError where it is neither below the scenario's folder

@@ -14,7 +14,8 @@ from compose_merges import ABSENT, FILE, FRAME, PROJECT, Row, pairs, placed, rec
 from labctl.errors import Mistakes
 from labctl.language import documents
 from labctl.language.documents import Document
-from labctl.stack import compose, model
+from labctl.stack import compose
+from labctl.stack.load import parse_stack
 from labctl.stack.merge import merge
 from labctl.stack.model import Stack
 from labctl.stack.service import Service
@@ -148,7 +149,7 @@ def test_every_row_is_either_merged_or_refused_and_each_tolerance_is_needed() ->
 def test_what_compose_refuses_is_refused(row: Row) -> None:
     below, above = files(row)
     with pytest.raises(Mistakes) as caught:
-        model.parse(Document("stack.yaml", below), above, Document("scenario.yaml", {"override": above}))
+        parse_stack(Document("stack.yaml", below), above, Document("scenario.yaml", {"override": above}))
     assert caught.value.mistakes
 
 

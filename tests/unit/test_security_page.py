@@ -14,14 +14,14 @@ from labctl.engine import spec, stream
 from labctl.engine.containers import MOST_OUTPUT
 from labctl.lab import containers, program, witness
 from labctl.results import result
-from labctl.stack import model
+from labctl.stack.model import MOST_HOSTS
 
 PAGE = Path(__file__).resolve().parents[2] / "SECURITY.md"
 TEXT = PAGE.read_text()
 NUMBERS = {
     "processes and threads of a container": f"{spec.PIDS_LIMIT}",
     "memory of a container": f"{spec.MEMORY_LIMIT >> 20} MiB",
-    "hosts of a stack": f"{model.MOST_HOSTS}",
+    "hosts of a stack": f"{MOST_HOSTS}",
     "life of a host": f"{containers.TIME_TO_LIVE:.0f} s",
     "what a service prints": f"{stream.MOST_LOG} bytes",
     "what a command prints": f"{MOST_OUTPUT} bytes of each stream in a service's container, {children.MOST_OUTPUT >> 20} MiB",

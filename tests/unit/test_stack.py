@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 from labctl.errors import Mistakes, UnknownName
 from labctl.language import documents
 from labctl.language.documents import Document
-from labctl.stack import find, model
 from labctl.stack.compose import REFUSED
+from labctl.stack.find import find_stack
+from labctl.stack.load import parse_stack
 from labctl.stack.merge import merge
 from labctl.stack.model import Stack
 from labctl.system.places import installed
@@ -28,7 +29,7 @@ def parsed(folder: Path, text: str, override: Any = None) -> Stack:
     file.write_text(text)
     YAML(typ="safe", pure=True).dump({"override": override}, folder / "scenario.yaml")
     scenario = documents.read(folder / "scenario.yaml", "scenario.yaml")
-    return model.parse(documents.read(file, "stack.yaml"), override, scenario)
+    return parse_stack(documents.read(file, "stack.yaml"), override, scenario)
 
 
 def mistakes(folder: Path, text: str, override: Any = None) -> list[str]:
@@ -39,7 +40,7 @@ def mistakes(folder: Path, text: str, override: Any = None) -> list[str]:
 
 @pytest.mark.parametrize("file", ON_DISK, ids=lambda file: file.stem)
 def test_every_stack_on_disk_parses(file: Path) -> None:
-    read = model.parse(documents.read(file), None, NOTHING)
+    read = parse_stack(documents.read(file), None, NOTHING)
     assert read.name == file.stem
     assert sorted(name for group in read.hosts_in_order() for name in group) == sorted(read.services)
 
@@ -225,15 +226,15 @@ def test_a_service_or_a_config_named_as_a_key_is_merged_as_any_other(tmp_path: P
 
 def test_an_unknown_stack_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UnknownName) as caught:
-        find.find("piar", tmp_path)
+        find_stack("piar", tmp_path)
     assert "pair" in caught.value.near
 
 
 def test_a_stack_of_the_scenario_s_own_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("services: {a: {image: x}}\n")
-    assert find.find("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
+    assert find_stack("./mine.yaml", tmp_path) == tmp_path / "mine.yaml"
     with pytest.raises(UnknownName, match=r"Did you mean \./mine\.yaml\?"):
-        find.find("./mien.yaml", tmp_path)
+        find_stack("./mien.yaml", tmp_path)
 
 
 NAMES = st.sampled_from("abc")
