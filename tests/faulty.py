@@ -11,7 +11,7 @@ from typing import Any
 from variants import variant
 
 from labctl.engine.connection import Connection, connect
-from labctl.engine.sweep import ROLE, SCENARIO, SESSION
+from labctl.engine.labels import ROLE, SCENARIO, SESSION
 from labctl.lab.session import Session
 from labctl.lab.session import session as begin_session
 from labctl.model import Phase, Result

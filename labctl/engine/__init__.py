@@ -4,6 +4,7 @@ translate.py    docker's errors, made ours at one door
 connection.py   finding an engine that answers
 images.py       pull, import, build
 once.py         a command in a container of its own
+labels.py       the labels by which labctl finds again what it has made
 containers.py   containers and networks, as a lab wants them
 spec.py         what a container is made from
 stream.py       attached standard streams

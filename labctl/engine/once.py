@@ -12,6 +12,7 @@ from typing import Any
 
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
+from labctl.engine.labels import ONCE, SESSION, STARTED
 from labctl.engine.translate import translated
 from labctl.errors import NotThere
 from labctl.model import Ran
@@ -22,7 +23,7 @@ def one_off(connection: Connection, image: str, purpose: str, **settings: Any) -
     """Create a container, not started, for as long as the block lasts; yields its id."""
     # the start tells `labctl clean` of another process that this one is young, and not left behind
     started = f"{time.time():.0f}"
-    labels = {"labctl.session": f"once-{secrets.token_hex(4)}", "labctl.started": started, "labctl.once": purpose}
+    labels = {SESSION: f"once-{secrets.token_hex(4)}", STARTED: started, ONCE: purpose}
     with translated(f"create a container to {purpose}"):
         # without Docker's own settings for proxies, whose addresses may have a password in them
         made = connection.api.create_container(image, labels=labels, use_config_proxy=False, **settings)

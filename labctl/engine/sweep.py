@@ -10,18 +10,13 @@ from functools import partial
 from typing import Any
 
 from labctl.engine.containers import Containers
+from labctl.engine.labels import ROLE, RUN, SANDBOX, SESSION, STARTED
 from labctl.errors import DeadlineExceeded, EngineError
 
-SESSION = "labctl.session"  # one process of labctl
-RUN = "labctl.run"
-SCENARIO = "labctl.scenario"
-ROLE = "labctl.role"
-STARTED = "labctl.started"
 YOUNG = 30.0  # seconds
 BETWEEN = 0.2  # seconds between two looks where there is nothing to do
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two tries to remove what stays, each twice as long
 ALIVE = ("running", "restarting", "paused")
-SANDBOX = "sandbox"  # a ROLE; a run lives while one of its sandboxes runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.clients import ONLY, REACH, WARM, plugin_files
+from labctl.engine.labels import ROLE, SANDBOX
 from labctl.engine.spec import ContainerSpec
-from labctl.engine.sweep import ROLE, SANDBOX
 from labctl.language.fields import argv
 from labctl.stack.service import Service
 from labctl.system.places import OWN_IMAGE

@@ -11,7 +11,8 @@ from ipaddress import IPv4Address, IPv4Network
 from types import TracebackType
 
 from labctl.clients import speaking
-from labctl.engine.sweep import RUN, SCENARIO, sweep
+from labctl.engine.labels import RUN, SCENARIO
+from labctl.engine.sweep import sweep
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
 from labctl.lab import subnets
 from labctl.lab.bare import brought_up

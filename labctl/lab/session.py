@@ -12,8 +12,9 @@ from typing import Any
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
+from labctl.engine.labels import SESSION, STARTED
 from labctl.engine.spec import ContainerSpec
-from labctl.engine.sweep import SESSION, STARTED, look, sweep
+from labctl.engine.sweep import look, sweep
 from labctl.engine.watchdog import Watchdog
 from labctl.errors import EngineError, EngineUnavailable, LabError, NotThere
 from labctl.provision import image

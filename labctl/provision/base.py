@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labctl.engine import images
 from labctl.engine.connection import Connection
+from labctl.engine.labels import BASE, IMAGE
 from labctl.errors import EngineError, HostError, UsageError, indented
 from labctl.provision import debian
 from labctl.system import files
@@ -107,7 +108,7 @@ def from_packages(connection: Connection, *, refresh: bool, progress: Progress) 
         _debootstrap(suite, sources, tarball)
         progress("importing it into the engine")
         pretty = debian.release().get("PRETTY_NAME", suite)
-        labels = {"labctl.image": "base", "labctl.base": f"{pretty}, made from packages"}
+        labels = {IMAGE: "base", BASE: f"{pretty}, made from packages"}
         return _packaged(images.import_tarball(connection, tarball, tag, labels=labels, changes=['CMD ["bash"]']))
 
 
@@ -178,7 +179,7 @@ def _pulled(image: images.Stored, reference: str) -> Base:
 
 
 def _packaged(image: images.Stored) -> Base:
-    return Base(image.name, image.labels.get("labctl.base", "made from packages"), image.id)
+    return Base(image.name, image.labels.get(BASE, "made from packages"), image.id)
 
 
 def _short(error: EngineError) -> str:

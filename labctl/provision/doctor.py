@@ -13,8 +13,9 @@ from itertools import groupby
 
 from labctl.engine.connection import Connection, EngineFacts
 from labctl.engine.containers import Containers
+from labctl.engine.labels import SESSION, STARTED
 from labctl.engine.spec import ContainerSpec
-from labctl.engine.sweep import SESSION, STARTED, Leftovers, dead_sessions, look
+from labctl.engine.sweep import Leftovers, dead_sessions, look
 from labctl.model import Ran
 from labctl.provision import image
 from labctl.scenario.abilities import ABILITIES, USERLAND_PROXY, missing

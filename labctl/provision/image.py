@@ -30,6 +30,7 @@ from pathlib import Path
 from labctl import __version__
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
+from labctl.engine.labels import BASE, BASE_ID, IMAGE, VERSION
 from labctl.errors import HostError, Taken
 from labctl.provision import base, wheels
 from labctl.system import files, places
@@ -147,7 +148,7 @@ def prune(connection: Connection, environment: Mapping[str, str] = os.environ) -
     """Remove labctl's images that the files as they are now do not need, and return their names."""
     wanted = {layer.tag for name in places.images() for layer in layers(name, environment)} | {base.package_tag()}
     removed: list[str] = []
-    for image in images.labelled(connection, "labctl.image"):
+    for image in images.labelled(connection, IMAGE):
         if wanted.isdisjoint(image.tags):
             with suppress(Taken):  # a container uses it, or an image that stays stands on it
                 images.remove(connection, image.name)
@@ -167,7 +168,7 @@ def _build(
         if parents["BASE"] not in wanted:
             stands_on = base.prepare(connection, base.choice(environment), refresh=refresh, progress=progress)
             parents["BASE"] = stands_on.reference
-            labels = {"labctl.base": stands_on.description, "labctl.base.id": stands_on.id}
+            labels = {BASE: stands_on.description, BASE_ID: stands_on.id}
         with files.scratch_folder("labctl-site-") as site:
             if layer.packages:
                 python = _python_of(connection, parents["BASE"])
@@ -202,7 +203,7 @@ def _build_layer(
             context,
             layer.tag,
             arguments=parents,
-            labels={**labels, "labctl.image": layer.name, "labctl.version": __version__},
+            labels={**labels, IMAGE: layer.name, VERSION: __version__},
             fresh=fresh,
             progress=images.sparsely(progress),
         )
@@ -218,7 +219,7 @@ def _image(connection: Connection, tag: str) -> Image | None:
     stored = images.find(connection, tag)
     if stored is None:
         return None
-    below = stored.labels.get("labctl.base", "unknown")
+    below = stored.labels.get(BASE, "unknown")
     return Image(tag, stored.id, below, stored.created, stored.size, stored.architecture)
 
 

@@ -12,7 +12,8 @@ from threading import Event as Flag
 from threading import Semaphore
 from typing import Protocol
 
-from labctl.engine.sweep import SESSION, sweep
+from labctl.engine.labels import SESSION
+from labctl.engine.sweep import sweep
 from labctl.errors import EngineUnavailable, LabctlError
 from labctl.lab.session import Session
 from labctl.model import WRONG, Outcome, Result

@@ -20,7 +20,7 @@ from faulty import left, loaded, session_at, struck
 from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
-from labctl.engine.sweep import SESSION
+from labctl.engine.labels import SESSION
 from labctl.errors import EngineUnavailable
 from labctl.lab.session import Session
 from labctl.lab.subnets import POOL

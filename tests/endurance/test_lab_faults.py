@@ -16,7 +16,7 @@ from faulty import containers, left, loaded, on_disk, session_at, struck
 from proxy import Proxy, proxied
 
 from labctl.engine.connection import Connection
-from labctl.engine.sweep import SCENARIO
+from labctl.engine.labels import SCENARIO
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.run.run import Options, run

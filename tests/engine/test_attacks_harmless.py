@@ -12,7 +12,7 @@ from labs import inspect, sandbox_of
 from variants import labctl
 
 from labctl.engine import images
-from labctl.engine.sweep import SESSION
+from labctl.engine.labels import SESSION
 from labctl.errors import UsageError
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab

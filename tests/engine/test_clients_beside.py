@@ -10,7 +10,7 @@ import trying
 from hostile import ANSWERS, loaded, standing
 
 from labctl import actions
-from labctl.engine.sweep import ROLE, SESSION
+from labctl.engine.labels import ROLE, SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Outcome

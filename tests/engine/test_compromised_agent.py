@@ -12,7 +12,7 @@ from hostile import ANSWERS, IDLE, loaded, standing, told
 from labs import context, inspect
 
 from labctl.engine import images
-from labctl.engine.sweep import ROLE, SESSION
+from labctl.engine.labels import ROLE, SESSION
 from labctl.lab.containers import ROOTS
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session

@@ -13,7 +13,7 @@ import pytest
 from hostile import loaded
 
 from labctl.clients._trying import MOST_DETAILS, MOST_WORDS
-from labctl.engine.sweep import ROLE, SESSION
+from labctl.engine.labels import ROLE, SESSION
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event

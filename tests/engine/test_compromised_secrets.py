@@ -15,7 +15,7 @@ from variants import WRONG, labctl, variant
 
 from labctl.engine import once
 from labctl.engine.connection import Connection
-from labctl.engine.sweep import SESSION
+from labctl.engine.labels import SESSION
 from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.results.journal import PHASE, Event

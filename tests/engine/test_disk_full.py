@@ -12,7 +12,8 @@ import pytest
 from small import on_disk
 from variants import variant
 
-from labctl.engine.sweep import SCENARIO, look
+from labctl.engine.labels import SCENARIO
+from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.results.journal import DOCKER, PHASE, REMOVING
 

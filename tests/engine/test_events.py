@@ -16,8 +16,9 @@ from labctl.engine import events
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
 from labctl.engine.events import Events
+from labctl.engine.labels import SCENARIO, SESSION
 from labctl.engine.spec import ContainerSpec
-from labctl.engine.sweep import SCENARIO, SESSION, look, sweep
+from labctl.engine.sweep import look, sweep
 from labctl.errors import EngineUnavailable
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict

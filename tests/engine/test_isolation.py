@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from labs import inspect, sandbox_of
 
-from labctl.engine.sweep import SESSION
+from labctl.engine.labels import SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.lab.subnets import POOL, PREFIX

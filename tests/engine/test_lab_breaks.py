@@ -11,7 +11,7 @@ import pytest
 from labs import inspect
 from variants import variant
 
-from labctl.engine.sweep import ROLE, SCENARIO, SESSION
+from labctl.engine.labels import ROLE, SCENARIO, SESSION
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.results.journal import PHASE, Event

@@ -18,7 +18,8 @@ from testcontainers.core.container import DockerContainer
 
 from labctl.engine.connection import Connection
 from labctl.engine.containers import Containers
-from labctl.engine.sweep import ROLE, SANDBOX, SESSION, STARTED, look, sweep
+from labctl.engine.labels import ROLE, SANDBOX, SESSION, STARTED
+from labctl.engine.sweep import look, sweep
 from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.run.run import Options

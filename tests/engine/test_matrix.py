@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from variants import STUCK, WRONG, clean, labctl, variant
 
-from labctl.engine.sweep import SCENARIO, look
+from labctl.engine.labels import SCENARIO
+from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import REMOVING, Event

@@ -10,7 +10,7 @@ import trying
 from labs import Deploy
 
 from labctl import actions
-from labctl.engine.sweep import SCENARIO, SESSION
+from labctl.engine.labels import SCENARIO, SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Outcome

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from variants import STUCK, WRONG, clean, pytest_in, variant
 
-from labctl.engine.sweep import SCENARIO, look
+from labctl.engine.labels import SCENARIO
+from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.scenario.abilities import ABILITIES
 from labctl.system.waiting import poll

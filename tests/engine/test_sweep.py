@@ -12,8 +12,9 @@ from variants import labctl
 
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
+from labctl.engine.labels import SESSION
 from labctl.engine.spec import ContainerSpec
-from labctl.engine.sweep import SESSION, look, sweep
+from labctl.engine.sweep import look, sweep
 from labctl.errors import EngineError
 from labctl.lab.deploy import make_network
 from labctl.lab.session import Session

@@ -19,9 +19,9 @@ import understanding
 from labs import sandbox_of
 
 from labctl import actions
+from labctl.engine.labels import ROLE
 from labctl.engine.spec import ContainerSpec
 from labctl.engine.stream import STDERR, Stream
-from labctl.engine.sweep import ROLE
 from labctl.kernel import pcap
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab

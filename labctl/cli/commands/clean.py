@@ -14,7 +14,8 @@ def command(everything: bool) -> None:
     """
     from labctl.engine.connection import connect
     from labctl.engine.containers import Containers
-    from labctl.engine.sweep import SESSION, dead_sessions, look, sweep
+    from labctl.engine.labels import SESSION
+    from labctl.engine.sweep import dead_sessions, look, sweep
 
     containers = Containers(connect())
     labels = [SESSION] if everything else [f"{SESSION}={one}" for one in sorted(dead_sessions(containers))]
