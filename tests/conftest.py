@@ -9,8 +9,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from labs import Deploy
-from unraised import complaints_seen, garbage_collected, garbage_collected_at_last
 
 from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
@@ -23,6 +21,8 @@ from labctl.results.journal import Journal, new_folder
 from labctl.run.run import Options
 from labctl.scenario.load import load
 from labctl.system.places import images, installed
+from support.labs import Deploy
+from support.unraised import complaints_seen, garbage_collected, garbage_collected_at_last
 
 __all__ = ["complaints_seen", "garbage_collected", "garbage_collected_at_last"]  # fixtures that every test has
 

@@ -16,7 +16,6 @@ from bench.own import ALL, ONE
 from bench.pairs import Comparison, Contestant, Measured, measured
 from bench.scoreboard import Board
 from bench.targets import TARGETS
-
 from labctl.system.progress import Progress
 
 LONG = ("matrix-one", "matrix-all", "scale")

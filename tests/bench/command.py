@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import click
+
 from bench.agenda import Agenda
 from bench.ground import prepared
 from bench.scoreboard import as_json, table
 from bench.targets import TARGETS
-
 from labctl.errors import LabctlError, LabError
 from labctl.report.text import plain
 from labctl.system.progress import timed

@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
-from bench.ground import Ground
 from docker.errors import APIError
 
+from bench.ground import Ground
 from labctl.actions import Verb, verbs
 from labctl.engine.stream import Stream
 from labctl.lab import containers

@@ -15,7 +15,6 @@ from bench import outsiders
 from bench.ground import Ground
 from bench.own import whole
 from bench.pairs import Comparison, Contestant, clocked
-
 from labctl.actions.firewall import Iptables
 from labctl.errors import HostError
 from labctl.lab.deploy import deployed

@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.ground import Ground
-
 from labctl.cli.common import agreed
 from labctl.errors import HostError
 from labctl.provision import debian

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from bench.ground import Ground
-
 from labctl.errors import LabError
 from labctl.lab.witness import Limits
 from labctl.model import Verdict

@@ -15,7 +15,6 @@ from bench.ground import Ground
 from bench.own import ONE, brief
 from bench.pairs import Measured
 from bench.throughput import run_all
-
 from labctl.scenario.load import Loaded, load
 from labctl.system.progress import Progress
 

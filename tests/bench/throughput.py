@@ -16,7 +16,6 @@ from bench.floor import Floor
 from bench.ground import BREAKAGES, Ground
 from bench.own import ALL, ONE
 from bench.pairs import Measured, clocked, swapped
-
 from labctl.errors import LabError
 from labctl.model import Outcome, Result, Verdict
 from labctl.results.journal import Event

@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amounts import EVERYTHING
-from faulty import left, loaded, session_at, struck
-from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
 from labctl.engine.labels import SESSION
@@ -27,6 +24,9 @@ from labctl.lab.subnets import POOL
 from labctl.model import Phase, Verdict
 from labctl.run.run import Options, run
 from labctl.system.waiting import poll
+from support.amounts import EVERYTHING
+from support.faulty import left, loaded, session_at, struck
+from support.spare import Spare, needed, spare
 
 pytestmark = needed
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED] if EVERYTHING else [Phase.FAULTED]

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amounts import amount
-from faulty import BRIEF, left
-from started import Running
-from variants import variant
 
 from labctl.clients._trying import Moment
 from labctl.lab.session import Session
 from labctl.system.waiting import poll
+from support.amounts import amount
+from support.faulty import BRIEF, left
+from support.started import Running
+from support.variants import variant
 
 MOMENTS = amount(8, 100)
 SEED = 20_261_124

@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from amounts import EVERYTHING
-from faulty import containers, left, loaded, on_disk, session_at, struck
-from proxy import Proxy, proxied
 
 from labctl.engine.connection import Connection
 from labctl.engine.labels import SCENARIO
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
 from labctl.run.run import Options, run
+from support.amounts import EVERYTHING
+from support.faulty import containers, left, loaded, on_disk, session_at, struck
+from support.proxy import Proxy, proxied
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.UNFIXED, Phase.FIXED] if EVERYTHING else [Phase.UNFIXED]
 BOUND = 40.0  # seconds

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from amounts import EVERYTHING
-from faulty import left
-from started import Running
 
 from labctl.engine.connection import Connection
 from labctl.model import Verdict
 from labctl.system.waiting import poll
+from support.amounts import EVERYTHING
+from support.faulty import left
+from support.started import Running
 
 CHOSEN = "loopback-bind or server-down or firewall-reject or wrong-port"
 BUSY = "the machine was too busy to tell"

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amounts import amount
-from faulty import on_disk, session_at
-from spare import Spare, needed, spare
 
 from labctl.engine.connection import Connection
 from labctl.lab.session import Session
@@ -22,6 +19,9 @@ from labctl.model import Result, Verdict
 from labctl.results.journal import Event
 from labctl.run.matrix import matrix, repeated
 from labctl.run.run import Options
+from support.amounts import amount
+from support.faulty import on_disk, session_at
+from support.spare import Spare, needed, spare
 
 pytestmark = needed
 NAMES = ("server-down", "loopback-bind", "wrong-port", "firewall-reject")

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import trying
-from labs import Deploy
 
 from labctl import actions
 from labctl.actions import Action, Proof, shell
@@ -15,6 +13,8 @@ from labctl.errors import AgentRefused, NotInPlace
 from labctl.lab.lab import Lab
 from labctl.language.placeholders import filled
 from labctl.model import Exit, Outcome
+from support import trying
+from support.labs import Deploy
 
 actions.discover()
 Seen = Callable[[Lab], Any]

@@ -7,13 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from labs import Deploy, sandbox_of
 
 from labctl.errors import AgentLost, AgentRefused
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Listening, Ran
 from labctl.system.waiting import poll
+from support.labs import Deploy, sandbox_of
 
 MOST_OUTPUT = 1 << 20  # bytes that the agent keeps of each stream of a command
 

@@ -6,9 +6,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import trying
-import understanding
-from labs import Deploy
 
 from labctl import actions
 from labctl.errors import AgentRefused
@@ -16,6 +13,8 @@ from labctl.lab.lab import Lab
 from labctl.lab.program import Program
 from labctl.model import Outcome, Stage
 from labctl.run.tries import tried
+from support import trying, understanding
+from support.labs import Deploy
 
 TARGET = "http://server:8080/"
 TIMEOUT = 2.0

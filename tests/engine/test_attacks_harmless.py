@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attacks import FOLDER, STACK
-from labs import inspect, sandbox_of
-from variants import labctl
 
 from labctl.engine import images
 from labctl.engine.labels import SESSION
@@ -21,6 +18,9 @@ from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 from labctl.run.run import Options, run
 from labctl.scenario.load import load
+from support.attacks import FOLDER, STACK
+from support.labs import inspect, sandbox_of
+from support.variants import labctl
 
 NONE = "0000000000000000"
 MINE = "labctl-test-allowed:1"

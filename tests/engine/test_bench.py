@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bench.floor import Floor, run
 from bench.ground import Ground
 from bench.throughput import everything
-from variants import python
-
 from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.scenario.load import Loaded
+from support.variants import python
 
 BENCH = str(Path(__file__).resolve().parents[1] / "bench")
 WANTED = ("one", "rule-sdk", "help")

@@ -11,13 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from bundles import packed, unpacked, with_sums
-from variants import WRONG, labctl, variant
 
 from labctl.model import Result, Verdict
 from labctl.results import result as results
 from labctl.results.fingerprint import fingerprint
 from labctl.system.places import RUNS
+from support.bundles import packed, unpacked, with_sums
+from support.variants import WRONG, labctl, variant
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

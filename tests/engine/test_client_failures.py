@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-import trying
-import understanding
 
 from labctl.lab.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.system.waiting import poll
+from support import trying, understanding
 
 TIMEOUT = 1.0
 SERVER = """

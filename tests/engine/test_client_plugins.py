@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from strangers import install, python
+
+from support.strangers import install, python
 
 GREETER = '''\
 """Connects, and says nothing: a client that runs in the image and nowhere else."""

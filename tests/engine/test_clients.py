@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import trying
-import understanding
 
 from labctl.clients import UNIX, names
 from labctl.clients._command import ENDED
@@ -19,6 +17,7 @@ from labctl.lab.lab import Lab
 from labctl.model import Outcome, Stage, Try
 from labctl.stack.client_settings import Retry
 from labctl.system.waiting import poll
+from support import trying, understanding
 
 TIMEOUT = 1.0
 RETRY = Retry.model_validate({"every": "100ms", "for": "500ms"})

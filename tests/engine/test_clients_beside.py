@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trying
-from hostile import ANSWERS, loaded, standing
 
 from labctl import actions
 from labctl.engine.labels import ROLE, SESSION
@@ -16,6 +14,8 @@ from labctl.lab.session import Session
 from labctl.model import Outcome
 from labctl.run.run import Options
 from labctl.system.waiting import poll
+from support import trying
+from support.hostile import ANSWERS, loaded, standing
 
 actions.discover()
 WORKER = {"image": "labctl", "command": ["sleep", "600"]}

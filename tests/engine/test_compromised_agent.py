@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import ANSWERS, IDLE, loaded, standing, told
-from labs import context, inspect
 
 from labctl.engine import images
 from labctl.engine.labels import ROLE, SESSION
@@ -18,6 +16,8 @@ from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.run.run import Options, run
+from support.hostile import ANSWERS, IDLE, loaded, standing, told
+from support.labs import context, inspect
 
 KINDS = ("ordinary", "root", "stranger")
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}

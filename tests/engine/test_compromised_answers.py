@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hostile import loaded
 
 from labctl.clients._trying import MOST_DETAILS, MOST_WORDS
 from labctl.engine.labels import ROLE, SESSION
@@ -20,6 +19,7 @@ from labctl.results.journal import REMOVING, Event
 from labctl.results.result import parse
 from labctl.run import phases
 from labctl.run.run import Options, run
+from support.hostile import loaded
 
 HEALTHY_WITHIN = 3.0  # seconds, in place of the 20 that a stack is given
 SOON = 40.0  # seconds for a run that hears nothing but nonsense, on a busy machine; one alone takes 6

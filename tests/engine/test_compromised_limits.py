@@ -6,10 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hostile import ANSWERS, IDLE, loaded, standing, told
-from labs import inspect, sandbox_of
-from variants import python
-
 from labctl.engine.containers import MOST_OUTPUT
 from labctl.engine.spec import MEMORY_LIMIT, PIDS_LIMIT
 from labctl.engine.stream import MOST_LOG
@@ -17,6 +13,9 @@ from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.run.run import Options, run
 from labctl.system.waiting import poll
+from support.hostile import ANSWERS, IDLE, loaded, standing, told
+from support.labs import inspect, sandbox_of
+from support.variants import python
 
 SOON = 60.0  # seconds for a whole run beside a service that floods, on a busy machine; one alone takes 3
 GROWS = 150 << 10  # kilobytes that labctl may need more than beside a quiet service

@@ -10,8 +10,9 @@ from subprocess import CompletedProcess
 from xml.etree import ElementTree as ET
 
 import pytest
-from hostile import ANSWERS, written
-from variants import labctl, pytest_in
+
+from support.hostile import ANSWERS, written
+from support.variants import labctl, pytest_in
 
 LOOKS = (
     "\x1b[2J\x1b[31;5m\x1b]0;title\x07\x1b]8;;http://nowhere.example\x1b\\",  # clears, blinks, renames, links

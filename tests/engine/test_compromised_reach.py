@@ -17,14 +17,14 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from hostile import ANSWERS, MACHINE, loaded, standing, told
-from labs import inspect, sandbox_of
 
 from labctl.engine.connection import DEFAULT_SOCKET
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.run.run import Options
 from labctl.system.waiting import poll
+from support.hostile import ANSWERS, MACHINE, loaded, standing, told
+from support.labs import inspect, sandbox_of
 
 KNOCK = """
 import json, socket, sys

@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hostile import ANSWERS, loaded, written
-from labs import inspect
-from variants import WRONG, labctl, variant
 
 from labctl.engine import once
 from labctl.engine.connection import Connection
@@ -20,6 +17,9 @@ from labctl.lab.session import Session
 from labctl.model import Verdict
 from labctl.results.journal import PHASE, Event
 from labctl.run.run import Options, run
+from support.hostile import ANSWERS, loaded, written
+from support.labs import inspect
+from support.variants import WRONG, labctl, variant
 
 SECRET = f"odd-{secrets.token_hex(12)}"
 NAMES = (

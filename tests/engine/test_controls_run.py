@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from variants import labctl, variant
 
 from labctl.knowledge.truths import FILE
+from support.variants import labctl, variant
 
 BREAKS = (  # once a client has been served, so that the stack is healthy first, however often it is looked at
     "nstat -asz TcpPassiveOpens | grep -qE 'TcpPassiveOpens +0 ' || "

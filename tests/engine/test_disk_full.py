@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from small import on_disk
-from variants import variant
 
 from labctl.engine.labels import SCENARIO
 from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.results.journal import DOCKER, PHASE, REMOVING
+from support.small import on_disk
+from support.variants import variant
 
 SIZE = "1m"
 PROGRAM = """

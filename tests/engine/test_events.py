@@ -8,9 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faulty import session_at
-from proxy import EVENTS, Proxy, proxied
-from variants import variant
 
 from labctl.engine import events
 from labctl.engine.connection import Connection, connect
@@ -26,6 +23,9 @@ from labctl.results.journal import PHASE, Event
 from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.waiting import poll
+from support.faulty import session_at
+from support.proxy import EVENTS, Proxy, proxied
+from support.variants import variant
 
 PHASES = [Phase.HEALTHY, Phase.FAULTED, Phase.FIXED]
 

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trying
-import understanding
-from variants import variant
 
 from labctl import __version__, actions
 from labctl.kernel.packets import connections
@@ -31,6 +28,8 @@ from labctl.run.run import EVERYTHING, Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll
+from support import trying, understanding
+from support.variants import variant
 
 actions.discover()
 AT_ONCE = 3

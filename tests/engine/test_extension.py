@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from strangers import install, python
 
 from labctl.engine.connection import Connection
+from support.strangers import install, python
 
 PLUGIN = '''\
 """Actions of another package."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labs import context
 
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
@@ -16,6 +15,7 @@ from labctl.errors import EngineError, HostError, NotThere, UsageError
 from labctl.provision import image
 from labctl.system.places import OWN_IMAGE
 from labctl.system.places import images as images_on_disk
+from support.labs import context
 
 NOWHERE = "127.0.0.1:1/nothing:1"
 """An image of a registry that does not exist; only loopback is asked."""

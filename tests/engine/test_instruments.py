@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from variants import variant
 
 from labctl.errors import Mistakes
 from labctl.lab import containers, deploy
@@ -28,6 +27,7 @@ from labctl.results.record import file_of
 from labctl.run.run import EVERYTHING, Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
+from support.variants import variant
 
 AT_ONCE = 3
 CLIENTS = ("socket", "curl")

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from started import Running
-from variants import clean, variant
 
 from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.model import Phase
 from labctl.results.journal import PHASE, REMOVING
 from labctl.system.waiting import poll
+from support.started import Running
+from support.variants import clean, variant
 
 FIRST, SECOND = "cut-off", "never-begun"
 WITHIN = 10.0  # seconds from a signal to the end, on a machine that does other things; removing a lab takes one

@@ -14,12 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from labs import inspect, sandbox_of
 
 from labctl.engine.labels import SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.lab.subnets import POOL, PREFIX
+from support.labs import inspect, sandbox_of
 
 HOSTS = ("server", "client")
 NET_ADMIN_AND_NET_RAW = "0000000000003000"  # bits 12 and 13, capabilities(7)

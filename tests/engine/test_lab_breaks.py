@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from labs import inspect
-from variants import variant
 
 from labctl.engine.labels import ROLE, SCENARIO, SESSION
 from labctl.lab.session import Session
@@ -19,6 +17,8 @@ from labctl.run import phases
 from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
+from support.labs import inspect
+from support.variants import variant
 
 Break = Callable[[Session, str], None]
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from started import Running
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
@@ -27,6 +26,7 @@ from labctl.run.run import run as run_once
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll
+from support.started import Running
 
 GONE_WITHIN = 5.0  # seconds
 DOCKERS = re.compile(r"^#|br-|docker0|-A FORWARD -j DOCKER-")  # Docker's own bridges and jumps, and comments

@@ -11,7 +11,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from variants import STUCK, WRONG, clean, labctl, variant
 
 from labctl.engine.labels import SCENARIO
 from labctl.engine.sweep import look
@@ -22,6 +21,7 @@ from labctl.run.matrix import matrix, repeated
 from labctl.run.run import Options
 from labctl.scenario.load import load
 from labctl.system.waiting import poll
+from support.variants import STUCK, WRONG, clean, labctl, variant
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

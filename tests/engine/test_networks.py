@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import trying
-from labs import Deploy
 
 from labctl import actions
 from labctl.engine.labels import SCENARIO, SESSION
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.model import Outcome
+from support import trying
+from support.labs import Deploy
 
 actions.discover()
 NAME = "name-on-other-network"

@@ -9,9 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hostile import ANSWERS, MACHINE, loaded, standing, told
-from labs import inspect
-from trying import settings
 
 from labctl.engine.connection import Candidate
 from labctl.errors import LabError
@@ -24,6 +21,9 @@ from labctl.run.tries import tried
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
 from labctl.system.waiting import poll
+from support.hostile import ANSWERS, MACHINE, loaded, standing, told
+from support.labs import inspect
+from support.trying import settings
 
 PORT = 19890
 SPACES = ("net", "pid", "mnt", "ipc", "uts")  # namespaces(7)

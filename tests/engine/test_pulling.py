@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from labs import context
 
 from labctl.engine import images, once
 from labctl.engine.connection import Connection
 from labctl.provision import base, debian, image
 from labctl.system.places import OWN_IMAGE
 from labctl.system.waiting import poll
+from support.labs import context
 
 PACKAGE = "docker-registry"
 MARKER = "/labctl-test-marker"

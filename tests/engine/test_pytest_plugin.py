@@ -9,13 +9,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from variants import STUCK, WRONG, clean, pytest_in, variant
 
 from labctl.engine.labels import SCENARIO
 from labctl.engine.sweep import look
 from labctl.lab.session import Session
 from labctl.scenario.abilities import ABILITIES
 from labctl.system.waiting import poll
+from support.variants import STUCK, WRONG, clean, pytest_in, variant
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import understanding
-from variants import WRONG, labctl, variant
 
 from labctl.model import Outcome, Verdict
 from labctl.results import record
@@ -18,6 +16,8 @@ from labctl.results.record import Record
 from labctl.scenario import catalogue
 from labctl.scenario.load import load
 from labctl.system.places import installed
+from support import understanding
+from support.variants import WRONG, labctl, variant
 
 pytestmark = pytest.mark.usefixtures("session")  # which sees that the image is there
 

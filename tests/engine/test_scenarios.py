@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import understanding
-from variants import variant
 
 from labctl.lab.session import Session
 from labctl.model import Phase, Result, Verdict
@@ -15,6 +13,8 @@ from labctl.run.phases import TOO_BUSY
 from labctl.run.run import Options, run
 from labctl.scenario.load import Loaded, load
 from labctl.system.places import installed
+from support import understanding
+from support.variants import variant
 
 ON_DISK = sorted(installed("scenarios").glob("*.yaml"))
 TIMES = 3

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from unraised import demand_none
 
 from labctl.engine.sweep import look
 from labctl.engine.watchdog import PROGRAM as WATCHDOG
@@ -27,6 +26,7 @@ from labctl.lab.session import Session
 from labctl.system import processes
 from labctl.system.places import installed
 from labctl.system.waiting import poll
+from support.unraised import demand_none
 
 WITHIN = 60.0  # seconds; building the image anew is not among what is awaited
 ON_ITS_TERMINAL = """

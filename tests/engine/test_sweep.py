@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from proxy import Proxy, proxied
-from variants import labctl
 
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
@@ -18,6 +16,8 @@ from labctl.engine.sweep import look, sweep
 from labctl.errors import EngineError
 from labctl.lab.deploy import make_network
 from labctl.lab.session import Session
+from support.proxy import Proxy, proxied
+from support.variants import labctl
 
 SECONDS = 3.0
 MOST_REQUESTS = 60  # in that time; each look takes three

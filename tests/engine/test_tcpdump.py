@@ -14,9 +14,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-import trying
-import understanding
-from labs import sandbox_of
 
 from labctl import actions
 from labctl.engine.labels import ROLE
@@ -33,6 +30,8 @@ from labctl.run.run import EVERYTHING, Options
 from labctl.scenario.load import load
 from labctl.system.places import installed
 from labctl.system.waiting import poll
+from support import trying, understanding
+from support.labs import sandbox_of
 
 actions.discover()
 SOON = 10.0  # seconds

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hostile import ANSWERS, loaded, standing
 
 from labctl.errors import DeadlineExceeded, EngineError
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
 from labctl.run.run import Options
+from support.hostile import ANSWERS, loaded, standing
 
 COMMANDS = {
     "streams-and-exit": ["sh", "-c", "echo out; echo err >&2; exit 3"],

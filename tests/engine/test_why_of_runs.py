@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from known import entries, scenarios
 
 from labctl.knowledge.why import why
 from labctl.lab.session import Session
 from labctl.model import Outcome, Phase, Result, Verdict
 from labctl.run.run import Options, run
 from labctl.symptoms import symptoms
+from support.known import entries, scenarios
 
 BROKEN = ("firewall-drop", "firewall-reject", "loopback-bind", "tiny-backlog-abort", "unassigned-address", "wrong-port")
 LOGGED = "2026-11-23 10:00:00,123 ERROR [worker-1] app.client: "

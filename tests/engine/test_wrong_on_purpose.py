@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import understanding
 from ruamel.yaml import YAML
 
 from labctl.lab.session import Session
@@ -18,6 +17,7 @@ from labctl.model import Phase, Result, Verdict
 from labctl.run.run import Options, run
 from labctl.scenario.load import load
 from labctl.system.places import installed
+from support import understanding
 
 AT_ONCE = 4
 yaml = YAML(typ="safe", pure=True)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bench.pairs import Comparison, Contestant, Measured, Timed, clocked, measured, swapped
 from bench.scoreboard import Board, as_json, table
 from bench.targets import TARGETS, Target
 from bench.throughput import Throughput, fastest, forgiving
-from hypothesis import given
-from hypothesis import strategies as st
-
 from labctl.errors import Interrupted, LabError
 
 ONE = Measured("one", ("labctl", "floor"), (1.1, 1.3, 9.0), (1.0, 1.0, 1.0))

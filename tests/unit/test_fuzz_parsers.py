@@ -15,15 +15,10 @@ from typing import Any
 
 import pydantic
 import pytest
-from bundles import RAN, folder, packed, unpacked, with_sums
 from hypothesis import given
 from hypothesis import strategies as st
-from known import entries
-from mutations import CHANGES, ODD, Change, bounded, cases, mangled, mutated
 from rich.console import Console
 from ruamel.yaml import YAML
-from symptoms_real import REAL
-from symptoms_text import WORDED
 
 from labctl.clients import PORTS, Target
 from labctl.errors import LabctlError, Mistakes, UsageError
@@ -35,6 +30,11 @@ from labctl.scenario.load import load
 from labctl.stack import service
 from labctl.symptoms import symptoms
 from labctl.system.places import installed
+from support.bundles import RAN, folder, packed, unpacked, with_sums
+from support.known import entries
+from support.mutations import CHANGES, ODD, Change, bounded, cases, mangled, mutated
+from support.symptoms_real import REAL
+from support.symptoms_text import WORDED
 
 SCENARIOS = sorted(installed("scenarios").glob("*.yaml"))
 STACKS = sorted(installed("compose").glob("*.yaml"))

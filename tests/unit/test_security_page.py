@@ -45,7 +45,7 @@ def test_no_bound_is_on_the_page_alone() -> None:
 
 
 def test_every_test_that_is_named_is_there() -> None:
-    named = set(re.findall(r"(?:tests/\w+/)?test_\w+\*?\.py", TEXT))
+    named = set(re.findall(r"(?:tests/[\w/]+/)?test_\w+\*?\.py", TEXT))
     assert len(named) > 8
     folders = [PAGE.parent / "tests" / "engine", PAGE.parent]
     assert not [one for one in named if not any(list(folder.glob(one)) for folder in folders)]

@@ -96,10 +96,15 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((one.module or "", alias.name) for alias in one.names)
 
 
+def module_of(file: Path) -> str:
+    """Return the name by which tests import a module."""
+    return ".".join(file.relative_to(TESTS).with_suffix("").parts)
+
+
 @cache
 def helpers() -> Mapping[str, frozenset[str]]:
     """Return, by module of the tests, the names of what it defines that asserts something whenever it is called."""
-    trees = {file.stem: ast.parse(file.read_text()) for file in sorted(TESTS.rglob("*.py"))}
+    trees = {module_of(file): ast.parse(file.read_text()) for file in sorted(TESTS.rglob("*.py"))}
     found: dict[str, frozenset[str]] = dict.fromkeys(trees, frozenset())
     while True:
         known = {module: at_hand(tree, module, found) for module, tree in trees.items()}
@@ -129,11 +134,11 @@ def weak(source: str, module: str = "") -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_test_asserts_something_whatever_it_meets(file: Path) -> None:
-    assert [name for name in weak(file.read_text(), file.stem) if name not in ONLY_BY_RAISING] == []
+    assert [name for name in weak(file.read_text(), module_of(file)) if name not in ONLY_BY_RAISING] == []
 
 
 def test_every_exception_is_one_and_has_its_reason() -> None:
-    found = {name for file in FILES for name in weak(file.read_text(), file.stem)}
+    found = {name for file in FILES for name in weak(file.read_text(), module_of(file))}
     assert found == set(ONLY_BY_RAISING)
     assert all(ONLY_BY_RAISING.values())
 

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from unraised import COMPLAINTS
-from variants import pytest_in
+
+from support.unraised import COMPLAINTS
+from support.variants import pytest_in
 
 RAISES = "class Raises:\n    def __del__(self):\n        raise ValueError\n\n"
 IN_A_CYCLE = RAISES + "def test():\n    one = Raises()\n    one.itself = one\n"
@@ -56,7 +57,7 @@ def test_it_fails_a_test_with_the_settings_of_this_checkout(
     tests: str, fails: str, workers: str, root: Path, tmp_path: Path
 ) -> None:
     """Also in a worker of xdist, which drops what is collected only as it ends."""
-    (tmp_path / "conftest.py").write_text("from unraised import *\n")
+    (tmp_path / "conftest.py").write_text("from support.unraised import *\n")
     (tmp_path / "test_it.py").write_text(tests)
     settings = ["-c", str(root / "pyproject.toml"), "--rootdir", str(tmp_path), "-n", workers]
     ran = pytest_in(tmp_path, *settings, "test_it.py", PYTHONPATH=str(root / "tests"))
