@@ -1,6 +1,6 @@
 """What the engine is asked about a host: each verb a value that says on which kinds of host it can be done.
 
-`labctl.lab.calls` carries them out.
+Each kind of host carries them out (`labctl.lab.host`).
 """
 
 from __future__ import annotations

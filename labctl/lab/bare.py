@@ -7,6 +7,7 @@ here but labctl's own two programs, with settings of their own: see `labctl.stac
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import signal
@@ -17,23 +18,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from labctl.actions import verbs
+from labctl.actions.verbs import Verb
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
 from labctl.lab.containers import Place
+from labctl.lab.host import ENDS, SANDBOX_STARTS, refused
 from labctl.lab.lab import Lab
-from labctl.lab.machine import OnMachine
 from labctl.lab.piped import Piped, command, given
-from labctl.lab.pod import ENDS, SANDBOX_STARTS
 from labctl.lab.program import Program
-from labctl.lab.session import Session
-from labctl.language.fields import Command
 from labctl.language.placeholders import FOLDER
-from labctl.model import Exit
+from labctl.model import Exit, Ran
 from labctl.results.journal import LABCTL, REMOVING, Journal
 from labctl.stack.bare import ENGINE, bare_program
 from labctl.stack.model import Stack
-from labctl.stack.ports import Ports
 from labctl.stack.service import Service
 from labctl.standin.settings import FOLDER_VARIABLE, GROUP_VARIABLE, SOCKET
 from labctl.system import files
@@ -47,22 +46,30 @@ LISTS = 10.0  # seconds for the clients to load, and to say what they are
 LISTENS = "00010000"  # __SO_ACCEPTCON, include/linux/net.h, as /proc/net/unix shows it
 
 
-class Bare(OnMachine):
-    """One process; `service` names the one that runs now, as a container's id does elsewhere."""
+class Bare:
+    """One process; `service` names the one that runs now, as a container's id does elsewhere. A `Host`."""
 
-    def __init__(self, host: str, settings: Service, place: Place, session: Session, folder: Path) -> None:
-        super().__init__(host, settings, place, session)
-        self.network = None
+    network: str | None = None
+
+    def __init__(self, name: str, settings: Service, place: Place, folder: Path) -> None:
+        self.name = name
+        self.settings = settings
+        self.place = place
+        self.clients: Program | None = None
+        self.service = ""
+        self.outputs: list[Output] = []
+        self._current = settings  # as the last recreate left them
         self._folder = folder
         self._processes: dict[str, Piped] = {}
+        self._numbers = itertools.count(1)
 
     def begin_service(self) -> None:
         """Start the program with its current settings; one that ran before is ended."""
         self._end()
-        self.service = f"{self.host}-{next(self._numbers)}"
+        self.service = f"{self.name}-{next(self._numbers)}"
         self._processes[self.service] = running = Piped(*self._program(), self._folder)
         if self._current.runs_clients:
-            self.clients = Program(self.host, running, "clients")
+            self.clients = Program(self.name, running, "clients")
             return
         self.outputs.append(output := Output(self.service))
         running.listen(output.add, lambda: None)
@@ -77,62 +84,95 @@ class Bare(OnMachine):
         loaded = ",".join(self.place.clients or ())
         return CLIENTS, {WARM: UNIX, ONLY: loaded, REACH: str(self._folder), **become}
 
-    def recreate(self, *, environment: Mapping[str, str], command: Command | None, ports: Ports | None = None) -> None:  # noqa: ARG002 - as Pod has it
-        """Start the program anew with these settings merged onto the stack's, never onto the last recreate's."""
-        self._current = self.settings.changed(environment, command)
-        self.begin_service()
+    def carry_out(self, verb: Verb) -> bool | None:
+        """Do to the process what a verb says that can be done to one; raises LabError for another."""
+        match verb:
+            case verbs.Start():
+                self.begin_service()
+            case verbs.Stop(grace=grace):
+                self._stop(grace)
+            case verbs.Kill(signal=name):
+                self._processes[self.service].signal(_number(name))
+            case verbs.Recreate(environment=environment, command=command):
+                self._current = self.settings.changed(environment, command)
+                self.begin_service()
+            case verbs.Running():
+                return self.exit() is None
+            case verbs.Ended():
+                return self.exit() is not None
+            case _:
+                raise refused(self.name, f"a process is not there to {verb.verb()}")
+        return None
 
-    def stop(self, *, grace: float) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds."""
-        running = self._processes[self.service]
-        running.signal(signal.SIGTERM)
-        if running.ended_within(grace) is None:
-            self._end()
+    def execute(self, argv: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:  # noqa: ARG002 - a Host
+        """Refused: raises LabError."""
+        raise refused(self.name, "no command is run")
 
-    def kill(self, *, signal: str) -> None:
-        """Send a signal to the process."""
-        self._processes[self.service].signal(_number(signal))
+    def await_health(self) -> None:
+        """Return at once: a process has no health check."""
 
-    def paused(self) -> bool:
-        """Tell that it is not: nothing pauses it."""
-        return False
+    def exit(self) -> Exit | None:
+        """Return how the process ended, or None while it runs."""
+        return self.exit_of(self.service)
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a process ended, or None while it runs."""
         return self._processes[container].ended_within(0) if container else None
 
-    def close(self, seconds: float = 0.0) -> None:  # noqa: ARG002 - as Pod has it
+    def paused(self) -> bool:
+        """Tell that it is not: nothing pauses it."""
+        return False
+
+    def log(self) -> str:
+        """Return what the process printed."""
+        return self.outputs[-1].text if self.outputs else ""
+
+    def published(self) -> str:
+        """Return nothing: a process is on no network."""
+        return ""
+
+    def state(self) -> str:
+        """Refused: raises LabError."""
+        raise refused(self.name, "no engine says what the state of a container is")
+
+    def close(self, seconds: float = 0.0) -> None:  # noqa: ARG002 - a Host
         """End all that ran."""
         for one in self._processes.values():
             one.close()
+
+    def _stop(self, grace: float) -> None:
+        running = self._processes[self.service]
+        running.signal(signal.SIGTERM)
+        if running.ended_within(grace) is None:
+            self._end()
 
     def _end(self) -> None:
         if self.service:
             self._processes[self.service].signal(signal.SIGKILL)
             if self._processes[self.service].ended_within(ENDS) is None:
-                raise LabError(f"the process of {self.host!r} was killed, and runs on.")
+                raise LabError(f"the process of {self.name!r} was killed, and runs on.")
 
 
 @contextmanager
-def brought_up(stack: Stack, client: str, session: Session, journal: Journal, clients: Sequence[str]) -> Iterator[Lab]:
+def brought_up(stack: Stack, client: str, journal: Journal, clients: Sequence[str]) -> Iterator[Lab]:
     """Bring such a stack up; at the end, whatever the reason, remove all of it. `clients` are loaded on the client."""
     with ExitStack() as undo:
         folder = undo.enter_context(_shared_folder())
-        pods = {
-            host: Bare(host, service, _place(host, clients if host == client else ()), session, folder)
+        hosts = {
+            host: Bare(host, service, _place(host, clients if host == client else ()), folder)
             for host, service in stack.services.items()
         }
         for group in stack.hosts_in_order():
-            for host in group:
-                with journal.timed(f"starting {host}", LABCTL):
-                    pods[host].begin_service()
-                undo.callback(pods[host].close)
-        for pod in pods.values():
-            if pod.clients is not None:
-                with journal.timed(f"warming the clients on {pod.host}", LABCTL):
-                    pod.clients.ready(SANDBOX_STARTS)
+            for name in group:
+                with journal.timed(f"starting {name}", LABCTL):
+                    hosts[name].begin_service()
+                undo.callback(hosts[name].close)
+        for host in hosts.values():
+            if host.clients is not None:
+                with journal.timed(f"warming the clients on {host.name}", LABCTL):
+                    host.clients.ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
-        yield Lab(pods, {FOLDER: str(folder)}, journal)
+        yield Lab(hosts, {FOLDER: str(folder)}, journal)
 
 
 @contextmanager

@@ -17,9 +17,10 @@ from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
 from labctl.lab import subnets
 from labctl.lab.bare import brought_up
 from labctl.lab.containers import Foothold, Machine, Place
+from labctl.lab.host import SANDBOX_STARTS, Host
 from labctl.lab.lab import Lab
 from labctl.lab.machine import OnMachine
-from labctl.lab.pod import SANDBOX_STARTS, Pod
+from labctl.lab.pod import Pod
 from labctl.lab.session import Session
 from labctl.lab.witness import Limits, Witness, prepare
 from labctl.language.placeholders import UNASSIGNED, address_of, loopback_of
@@ -53,7 +54,7 @@ def deployed(
     on. Raises EngineError and LabError.
     """
     if stack.bare:
-        with brought_up(stack, client, session, journal, clients or speaking(warm)) as lab:
+        with brought_up(stack, client, journal, clients or speaking(warm)) as lab:
             yield lab
         return
     run = secrets.token_hex(4)
@@ -65,29 +66,29 @@ def deployed(
         places = footholds(stack, networks)
         machine = the_machine(stack, places)
         addresses = {host: places[host][service.network].address for host, service in stack.services.items()}
-        pods = {}
+        hosts: dict[str, Host] = {}
         for host, service in stack.services.items():
             loaded = (clients or None) if host == client else ()
             name = f"labctl-{run}-{host}"
             place = _place(stack, host, name, places[host], addresses, labels, volumes, loaded, warm, machine)
-            pods[host] = _pod(place, host, service, session, journal, captures)
-        workers = undo.enter_context(ThreadPoolExecutor(2 * len(pods), thread_name_prefix="deploy"))
+            hosts[host] = _host(place, host, service, session, journal, captures)
+        workers = undo.enter_context(ThreadPoolExecutor(2 * len(hosts), thread_name_prefix="deploy"))
         if captures is not None:
             workers.submit(prepare)  # most of what follows is waiting for the engine
-        undo.callback(_end, pods, journal)
+        undo.callback(_end, hosts, journal)
         begun: dict[str, Future[None]] = {}
         for group in stack.hosts_in_order():
-            begun |= {host: workers.submit(_begin, pods[host], pods, begun, client, journal) for host in group}
+            begun |= {host: workers.submit(_begin, hosts[host], hosts, begun, client, journal) for host in group}
         for beginning in begun.values():
             beginning.result()
-        for pod in pods.values():
-            if pod.clients is not None:
-                with journal.timed(f"warming the clients on {pod.host}", LABCTL):
-                    pod.clients.ready(SANDBOX_STARTS)
+        for one in hosts.values():
+            if one.clients is not None:
+                with journal.timed(f"warming the clients on {one.name}", LABCTL):
+                    one.clients.ready(SANDBOX_STARTS)
         undo.callback(journal.note, REMOVING, "the lab")
         _, subnet = networks[stack.services[client].network]
         values = {**_values(stack, places, addresses, machine), UNASSIGNED: str(_usable(subnet)[-1])}
-        yield Lab(pods, values, journal)
+        yield Lab(hosts, values, journal)
 
 
 def _network(
@@ -115,31 +116,36 @@ def _values(
     return homes | elsewhere | loopback
 
 
-def _pod(place: Place, host: str, service: Service, session: Session, journal: Journal, captures: Limits | None) -> Pod:
+def _host(
+    place: Place, name: str, service: Service, session: Session, journal: Journal, captures: Limits | None
+) -> Host:
     if service.on_the_machine:
-        return OnMachine(host, service, place, session)
-    return Pod(host, service, place, session, _witness(host, journal, captures))
+        return OnMachine(name, service, place, session)
+    return Pod(name, service, place, session, _witness(name, journal, captures))
 
 
 def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
     return None if captures is None else Witness(host, partial(journal.append, f"{host}.pcap"), captures)
 
 
-def _begin(pod: Pod, pods: Mapping[str, Pod], begun: Mapping[str, Future[None]], client: str, journal: Journal) -> None:
+def _begin(
+    host: Host, hosts: Mapping[str, Host], begun: Mapping[str, Future[None]], client: str, journal: Journal
+) -> None:
     """Bring one host up, its service after those that it depends on; those have been submitted before."""
-    loads_first = pod.settings.runs_clients and not pod.settings.depends_on  # before it needs the network
-    with journal.timed(f"starting the sandbox of {pod.host}", DOCKER):
-        pod.begin_sandbox(and_service=loads_first)
-    if loads_first:
-        return
-    for other, dependency in pod.settings.depends_on.items():
+    loads_first = host.settings.runs_clients and not host.settings.depends_on  # before it needs the network
+    if isinstance(host, Pod):
+        with journal.timed(f"starting the sandbox of {host.name}", DOCKER):
+            host.begin_sandbox(and_service=loads_first)
+        if loads_first:
+            return
+    for other, dependency in host.settings.depends_on.items():
         begun[other].result()
         if dependency.on_health:
-            pods[other].await_health()
-    with journal.timed(f"starting {pod.host}", DOCKER):
-        pod.begin_service()
-        if pod.host == client and pod.clients is None:
-            pod.add_clients()
+            hosts[other].await_health()
+    with journal.timed(f"starting {host.name}", DOCKER):
+        host.begin_service()
+        if isinstance(host, Pod) and host.name == client and host.clients is None:
+            host.add_clients()
 
 
 def _place(
@@ -175,11 +181,11 @@ def _place(
     )
 
 
-def _end(pods: Mapping[str, Pod], journal: Journal) -> None:
+def _end(hosts: Mapping[str, Host], journal: Journal) -> None:
     """End the hosts, each once the engine has let go of the one before."""
     with journal.timed("ending the hosts", DOCKER):
-        for pod in pods.values():
-            pod.close(ENDS_WITHIN)
+        for host in hosts.values():
+            host.close(ENDS_WITHIN)
 
 
 def _remove(

@@ -20,7 +20,7 @@ from labctl.errors import (
 )
 from labctl.kernel import sockets
 from labctl.kernel.sockets import HANDSHAKE, Ends
-from labctl.lab.calls import carried_out
+from labctl.lab.host import Host, refused
 from labctl.lab.pod import Pod
 from labctl.lab.program import ANSWERS, Program, demand
 from labctl.language.fields import argv, matches
@@ -36,26 +36,33 @@ LAST_LINES = 10  # of a service's output, quoted where it explains something
 class Lab:
     """What actions and observations see of a running stack."""
 
-    def __init__(self, pods: Mapping[str, Pod], values: Mapping[str, str], journal: Journal) -> None:
-        self.pods = pods
+    def __init__(self, hosts: Mapping[str, Host], values: Mapping[str, str], journal: Journal) -> None:
+        self.hosts = hosts
         self.values = values  # what placeholders stand for
         self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
         self._journal = journal
 
     @property
-    def hosts(self) -> dict[str, Pod]:
-        """The lab's own hosts: all but the machine itself."""
-        return {host: pod for host, pod in self.pods.items() if not pod.settings.on_the_machine}
+    def pods(self) -> dict[str, Pod]:
+        """The hosts that have namespaces of their own: all but the machine itself and bare processes."""
+        return {name: host for name, host in self.hosts.items() if isinstance(host, Pod)}
 
-    def pod(self, host: str) -> Pod:
-        """Return the pod of a host; raises UnknownName."""
-        if host not in self.pods:
-            raise UnknownName("host", host, self.pods)
-        return self.pods[host]
+    def host(self, name: str) -> Host:
+        """Return a host; raises UnknownName."""
+        if name not in self.hosts:
+            raise UnknownName("host", name, self.hosts)
+        return self.hosts[name]
+
+    def pod(self, name: str) -> Pod:
+        """Return a host that has namespaces of its own; raises UnknownName, and LabError where it has none."""
+        host = self.host(name)
+        if not isinstance(host, Pod):
+            raise refused(name, "labctl does and sees nothing but its own clients")
+        return host
 
     def clients(self, host: str) -> Program:
         """Return the clients of a host; raises LabError where it runs none."""
-        program = self.pod(host).clients
+        program = self.host(host).clients
         if program is None:
             raise LabError(f"{host!r} runs no clients.")
         return program
@@ -94,7 +101,7 @@ class Lab:
     def _call(self, step: Verb) -> Any:
         with self._journal.timed(f"{step.verb()} {step.service}", DOCKER):
             try:
-                answer = carried_out(step, self.pod(step.service))
+                answer = self.host(step.service).carry_out(step)
             except EngineUnavailable:
                 raise
             except EngineError:
@@ -109,10 +116,10 @@ class Lab:
     def _tell_names(self) -> None:
         """Have each host's resolver know the names of those that are on its network, as Docker's does, and no more."""
         on: dict[str, dict[str, str]] = {}
-        for pod in self.pods.values():
-            if pod.network is not None:
-                there = pod.place.networks[pod.network]
-                on.setdefault(pod.network, {}).update(dict.fromkeys(pod.place.aliases, there.address))
+        for host in self.hosts.values():
+            if host.network is not None:
+                there = host.place.networks[host.network]
+                on.setdefault(host.network, {}).update(dict.fromkeys(host.place.aliases, there.address))
         for pod in self.pods.values():
             pod.know({} if pod.network is None else on[pod.network])
 
@@ -121,8 +128,7 @@ class Lab:
 
         Raises AgentRefused where a command exits otherwise than it should; the second may exit as it likes.
         """
-        pod = self.pod(step.host)
-        program = pod.agent if step.of == "agent" else self.clients(step.host)
+        program = self.pod(step.host).agent if step.of == "agent" else self.clients(step.host)
         arguments = {**step.arguments, "then": then.arguments} if then else step.arguments
         patience = sum(float(one.arguments.get("timeout", 0)) for one in (step, then) if one) + ANSWERS
         answer = program.ask(step.do, patience, **arguments)
@@ -146,11 +152,11 @@ class Lab:
         self, host: str, command: list[str], seconds: float, environment: Mapping[str, str] | None = None
     ) -> Ran:
         """Run a command in a service's container, as its user, whatever it exits with; None after `seconds`."""
-        return self.pod(host).execute(argv=command, seconds=seconds, environment=environment)
+        return self.host(host).execute(command, seconds, environment)
 
     def lost_a_service(self) -> bool:
         """Tell whether a service has ended otherwise than well."""
-        return any(map(_lost, self.pods.values()))
+        return any(map(_lost, self.hosts.values()))
 
     def demand_whole(self) -> None:
         """See that every sandbox is alive; raises AgentLost or DeadlineExceeded where one is not."""
@@ -204,13 +210,13 @@ class Lab:
     def last_words(self) -> str:
         """Return, of every service that is paused or has ended, how it ended and what it printed last."""
         words = []
-        for name, pod in self.pods.items():
-            if pod.service and pod.exit() is None and pod.paused():
+        for name, host in self.hosts.items():
+            if host.service and host.exit() is None and host.paused():
                 words.append(f"{name} is paused.")
-            end = pod.exit()
+            end = host.exit()
             if end is not None:
                 memory = ", out of memory" if end.out_of_memory else ""
-                printed = indented("\n".join(pod.log().splitlines()[-LAST_LINES:]))
+                printed = indented("\n".join(host.log().splitlines()[-LAST_LINES:]))
                 words.append(f"{name} ended with exit {end.code}{memory}. Its last output:\n{printed}")
         return "\n".join(words)
 
@@ -229,38 +235,38 @@ class Lab:
         try:
             poll(holds, PROOF_WITHIN, proof.claim)
         except DeadlineExceeded as error:
-            log = self.pod(action.subject).log() if action.subject in self.pods else ""
+            log = self.hosts[action.subject].log() if action.subject in self.hosts else ""
             raise NotInPlace(action.typed(), f"“{proof.claim}”", seen or log) from error
 
-    def _await(self, host: str, until: Until) -> None:
-        pod = self.pod(host)
-        with self._journal.timed(f"waiting until {until} on {host}", WAITING):
+    def _await(self, name: str, until: Until) -> None:
+        host = self.host(name)
+        with self._journal.timed(f"waiting until {until} on {name}", WAITING):
             held = False
 
             def decided() -> bool:
                 nonlocal held
-                held = self._holds(pod, until)
-                return held or (until.run is None and until.exits is None and _lost(pod))
+                held = self._holds(host, until)
+                return held or (until.run is None and until.exits is None and _lost(host))
 
-            poll(decided, until.within, f"{host} until {until}", last=pod.log)
+            poll(decided, until.within, f"{name} until {until}", last=host.log)
         if not held:
-            raise LabError(f"{host} was awaited until {until}, in vain.", means=self.last_words())
+            raise LabError(f"{name} was awaited until {until}, in vain.", means=self.last_words())
 
-    def _holds(self, pod: Pod, until: Until) -> bool:
+    def _holds(self, host: Host, until: Until) -> bool:
         if until.listens is not None:
-            listening = {f"{one.address}:{one.port}" for one in pod.listeners()}
+            listening = {f"{one.address}:{one.port}" for one in self.pod(host.name).listeners()}
             if until.listens not in listening:
                 return False
-        if until.log is not None and not matches(until.log, pod.log()):
+        if until.log is not None and not matches(until.log, host.log()):
             return False
-        if until.exits is not None and ((end := pod.exit()) is None or end.code != until.exits):
+        if until.exits is not None and ((end := host.exit()) is None or end.code != until.exits):
             return False
-        return until.run is None or self.tool(pod.host, argv(until.run), PROOF_WITHIN).exit_code == 0
+        return until.run is None or self.tool(host.name, argv(until.run), PROOF_WITHIN).exit_code == 0
 
 
-def _lost(pod: Pod) -> bool:
+def _lost(host: Host) -> bool:
     """Tell whether a service has ended, and otherwise than well."""
-    return (end := pod.exit()) is not None and end.code != 0
+    return (end := host.exit()) is not None and end.code != 0
 
 
 def _runs_on(step: Ask) -> str:

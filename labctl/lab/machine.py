@@ -7,34 +7,84 @@ there: so it has no sandbox, no agent and no capture, and a command is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from labctl.errors import LabError
-from labctl.lab.pod import Pod
+from labctl.actions.verbs import Verb
+from labctl.engine.stream import Output
+from labctl.lab.containers import Place
+from labctl.lab.host import refused
 from labctl.lab.program import Program
-from labctl.model import Listening, Ran
+from labctl.lab.service import ServiceContainers
+from labctl.lab.session import Session
+from labctl.lab.streams import Streams
+from labctl.model import Exit, Ran
+from labctl.stack.service import Service
 
 
-class OnMachine(Pod):
-    """The clients' container, which joins the network of the machine that the engine runs on."""
+class OnMachine:
+    """The clients' container, which joins the network of the machine that the engine runs on; a `Host`."""
+
+    def __init__(self, name: str, settings: Service, place: Place, session: Session) -> None:
+        self.name = name
+        self.settings = settings
+        self.place = place
+        self.network: str | None = place.home
+        self._streams = Streams(name, session)
+        self._runs = ServiceContainers(name, settings, place, session, self._streams)
 
     @property
-    def agent(self) -> Program:
-        """Refused: there is none."""
-        raise LabError(f"{self.host!r} is the machine itself, where labctl does and sees nothing but its own clients.")
+    def service(self) -> str:
+        """The id of the clients' container."""
+        return self._runs.id
 
-    def begin_sandbox(self, sysctls: Mapping[str, str] | None = None, *, and_service: bool = False) -> None:  # noqa: ARG002 - as Pod has it
-        """Make no sandbox; start the clients where that is asked for."""
-        if and_service:
-            self.begin_service()
+    @property
+    def clients(self) -> Program | None:
+        """The clients."""
+        return self._runs.clients
 
-    def execute(self, **_: Any) -> Ran:
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """Nothing: clients print nothing of their own accord."""
+        return self._streams.outputs
+
+    def begin_service(self) -> None:
+        """Make and start the clients' container."""
+        self._runs.begin()
+
+    def carry_out(self, verb: Verb) -> bool | Ran | None:
         """Refused: raises LabError."""
-        raise LabError(f"{self.host!r} is the machine itself, where no command is run.")
+        raise refused(self.name, f"labctl does not {verb.verb()} anything")
 
-    def know(self, names: Mapping[str, str]) -> None:
-        """Do nothing: clients there are given addresses, and look up no name."""
+    def execute(self, argv: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:  # noqa: ARG002 - a Host
+        """Refused: raises LabError."""
+        raise refused(self.name, "no command is run")
 
-    def listeners(self) -> Sequence[Listening]:
-        """Return none: what listens on the machine is not the lab's."""
-        return ()
+    def await_health(self) -> None:
+        """Return at once: the clients have no health check."""
+
+    def exit(self) -> Exit | None:
+        """Return how the clients ended, or None while they run."""
+        return self._runs.exit()
+
+    def exit_of(self, container: str) -> Exit | None:
+        """Return how such a container ended, or None while it runs."""
+        return self._runs.exit_of(container)
+
+    def paused(self) -> bool:
+        """Tell whether the clients' container is paused."""
+        return self._runs.status() == "paused"
+
+    def log(self) -> str:
+        """Return what the clients printed."""
+        return self._runs.log()
+
+    def published(self) -> str:
+        """Return nothing: nothing of the machine is published to it."""
+        return ""
+
+    def state(self) -> str:
+        """Return what the engine says of the state of the clients' container, as JSON."""
+        return self._runs.state()
+
+    def close(self, seconds: float = 0.0) -> None:  # noqa: ARG002 - a Host
+        """Cut the streams, with which the clients end."""
+        self._streams.close()

@@ -1,70 +1,71 @@
-"""A host: a sandbox that owns the namespaces and runs the agent, and the service that joins them.
-
-What actions ask of the engine about a host (`labctl.actions.verbs`) are methods of it.
-"""
+"""A pod: a sandbox that owns the namespaces and runs the agent, and the containers of its service, which join them."""
 
 from __future__ import annotations
 
-import itertools
-import json
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import assert_never
 
-from labctl.actions import DEVICE
-from labctl.engine.containers import Containers
-from labctl.errors import DeadlineExceeded, EngineError, LabctlError, LabError
+from labctl.actions import DEVICE, verbs
+from labctl.actions.verbs import Question, Verb
+from labctl.engine.stream import Output
+from labctl.errors import EngineError, LabctlError, LabError
 from labctl.kernel import sockets
 from labctl.lab import containers, guard
 from labctl.lab.containers import Place
+from labctl.lab.host import ENDS, SANDBOX_STARTS
 from labctl.lab.program import ANSWERS, Program, demand
+from labctl.lab.service import ServiceContainers
 from labctl.lab.session import Session
-from labctl.lab.streams import Attached
+from labctl.lab.streams import Streams
 from labctl.lab.witness import Witness
 from labctl.language.fields import Command
 from labctl.model import Exit, Listening, Ran
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
 
-SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
 READIES = 10.0  # seconds for a command that makes a host what its stack says
-ENDS = 10.0  # seconds for a process to be gone after SIGKILL
 
 
 class Pod:
-    """One host of a running stack; `service` is the id of the container that runs its service now."""
+    """One host of a running stack that has namespaces of its own; a `Host`."""
 
     def __init__(
-        self, host: str, settings: Service, place: Place, session: Session, witness: Witness | None = None
+        self, name: str, settings: Service, place: Place, session: Session, witness: Witness | None = None
     ) -> None:
-        self.host, self.witness = host, witness
+        self.name, self.witness = name, witness
         self.settings = settings
         self.place = place
-        self.clients: Program | None = None
-        self.service = ""
-        self._frozen = False  # whether the service is paused
-        self.network: str | None = place.home  # where it is now; None: nowhere
-        self._current = settings  # as the last recreate left them
+        self.network: str | None = place.home
         self._session = session
+        self._containers = session.containers
         self._sandbox = ""
-        self._made: Future[str] | None = None  # the service's next container, where it was made ahead
         self._agent: Program | None = None
-        self._attached = Attached(host, session)
-        self.outputs = self._attached.outputs
-        self._numbers = itertools.count(1)
-        self._changing = threading.Lock()
-
-    @property
-    def _containers(self) -> Containers:
-        return self._session.containers
+        self._streams = Streams(name, session)
+        self._runs = ServiceContainers(name, settings, place, session, self._streams)
 
     @property
     def agent(self) -> Program:
         """The agent of this host."""
         if self._agent is None:
-            raise LabError(f"the sandbox of {self.host!r} does not run yet.")
+            raise LabError(f"the sandbox of {self.name!r} does not run yet.")
         return self._agent
+
+    @property
+    def service(self) -> str:
+        """The id of the container that runs the service now."""
+        return self._runs.id
+
+    @property
+    def clients(self) -> Program | None:
+        """Labctl's clients, as the service or beside it."""
+        return self._runs.clients
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """What the service printed, one for each time that it was made."""
+        return self._streams.outputs
 
     def begin_sandbox(self, sysctls: Mapping[str, str] | None = None, *, and_service: bool = False) -> None:
         """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes.
@@ -75,10 +76,11 @@ class Pod:
         tools = self._session.images[self.settings.tools]
         values = {**self.settings.sysctls, **(sysctls or {})}
         self.network = self.place.home
-        self._sandbox = self._containers.create(containers.sandbox(self.host, self._current, values, self.place, tools))
-        self._agent = self._attached.program(self._sandbox, "agent")
+        spec = containers.sandbox(self.name, self._runs.current, values, self.place, tools)
+        self._sandbox = self._runs.joins = self._containers.create(spec)
+        self._agent = self._streams.program(self._sandbox, "agent")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
-            self._made = beside.submit(self._create, "service", self._current)
+            self._runs.make_ahead(beside)
             self._containers.start(self._sandbox)
             early = beside.submit(self.begin_service) if and_service else None
             self._agent.ready(SANDBOX_STARTS)
@@ -91,102 +93,81 @@ class Pod:
             if early is not None:
                 early.result()
 
-    def _route(self) -> None:
-        """Give the host the routes of the stack, which lead from the network that it begins on."""
-        for destination, gateway in self.place.routes.items() if self.network == self.place.home else ():
-            self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
+    def begin_service(self) -> None:
+        """Make and start the service with its current settings."""
+        self._runs.begin()
+
+    def add_clients(self) -> None:
+        """Put labctl's own clients beside a service that is somebody's program."""
+        self._runs.add_clients()
 
     def demand(self, *argv: str) -> Ran:
         """Run a command with the host's tools that must exit 0; raises AgentRefused where it does not."""
         ran = Ran(**self.agent.ask("run", READIES + ANSWERS, argv=argv, timeout=READIES))
-        demand(self.host, argv, ran, 0)
+        demand(self.name, argv, ran, 0)
         return ran
 
-    def begin_service(self) -> None:
-        """Make and start the service with its current settings; a service that ended is made anew, never restarted."""
-        with self._changing, ThreadPoolExecutor(1, thread_name_prefix="removing") as beside:
-            removing = beside.submit(self._containers.remove, self.service) if self.service else None
-            made, self._made = self._made, None
-            container = made.result() if made else self._create("service", self._current)
-            if removing:
-                removing.result()
-            if self._current.runs_clients:
-                self.clients = self._attached.program(container, "clients")
-            else:
-                self._attached.log(container)
-            self.service, self._frozen = container, False
-            self._containers.start(container)
+    def carry_out(self, verb: Verb) -> bool | Ran | None:  # noqa: C901, PLR0912 - two lines for each verb
+        """Do to the host what a verb says; return the answer of a question, or how a command ended."""
+        match verb:
+            case verbs.Start():
+                self.begin_service()
+            case verbs.Stop(grace=grace):
+                self._runs.stop(grace)
+            case verbs.Kill(signal=signal):
+                self._runs.kill(signal)
+            case verbs.Recreate(environment=environment, command=command, ports=ports):
+                self.recreate(environment, command, ports)
+            case verbs.Execute(argv=argv, seconds=seconds):
+                return self.execute(argv, seconds)
+            case verbs.Pause():
+                self._runs.pause()
+            case verbs.Unpause():
+                self._runs.unpause()
+            case verbs.PowerOff():
+                self.power_off()
+            case verbs.PowerOn():
+                self.power_on()
+            case verbs.Reboot(sysctls=sysctls):
+                self.reboot(sysctls)
+            case verbs.Disconnect():
+                self.disconnect()
+            case verbs.Connect(network=network):
+                self.connect(network)
+            case _:
+                return self._answered(verb)
+        return None
 
-    def add_clients(self) -> None:
-        """Put labctl's own clients beside a service that is somebody's program."""
-        if self.clients is not None:
-            self.clients.close()  # they do not end with the sandbox
-        container = self._create(containers.CLIENTS_ROLE, containers.CLIENTS)
-        self.clients = self._attached.program(container, "clients")
-        self._containers.start(container)
+    def _answered(self, question: Question) -> bool:
+        match question:
+            case verbs.Running():
+                return self.exit() is None
+            case verbs.Ended():
+                return self.exit() is not None
+            case verbs.Paused():
+                return self.paused()
+            case verbs.Unpaused():
+                return self._runs.status() == "running"
+            case verbs.Connected(network=network):
+                there = self.place.networks[network or self.place.home]
+                return self._containers.networks_of(self._sandbox) == {there.network}
+            case verbs.Disconnected():
+                return not self._containers.networks_of(self._sandbox)
+            case _:
+                assert_never(question)
 
-    # the verbs
-
-    def start(self) -> None:
-        """Start a service that has ended, with the settings it had."""
-        self.begin_service()
-
-    def stop(self, *, grace: float) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds."""
-        if self.exit() is None:
-            self._containers.stop(self.service, max(1, round(grace)))
-            self._session.events.await_end(self.service, grace + 5)
-
-    def kill(self, *, signal: str) -> None:
-        """Send a signal to the service's main process."""
-        self._containers.kill(self.service, signal)
-
-    def recreate(self, *, environment: Mapping[str, str], command: Command | None, ports: Ports | None = None) -> None:
+    def recreate(
+        self, environment: Mapping[str, str], command: Command | None = None, ports: Ports | None = None
+    ) -> None:
         """Make the service anew with these settings merged onto the stack's, never onto the last recreate's.
 
         Ports are published when a network namespace is made, so other ones take a host that is made anew.
         """
-        before, self._current = self._current, self.settings.changed(environment, command, ports)
-        if self._current.ports == before.ports:
+        before, self._runs.current = self._runs.current, self.settings.changed(environment, command, ports)
+        if self._runs.current.ports == before.ports:
             self.begin_service()
         else:
-            self.reboot(sysctls={})
-
-    def execute(self, *, argv: list[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run a command in the service's container, as its user, whatever it exits with; None after `seconds`.
-
-        Where our clients are the service they run it: that takes a tenth of an exec of the engine's.
-        """
-        if self.clients is None or not self._current.runs_clients or self._frozen or self.ended():
-            return self._containers.execute(self.service, argv, environment, seconds=seconds)
-        asked = {"argv": argv, "timeout": seconds, "environment": dict(environment or {})}
-        return Ran(**self.clients.ask("run", seconds + ANSWERS, **asked))
-
-    def running(self) -> bool:
-        """Tell whether the service runs."""
-        return self.exit() is None
-
-    def ended(self) -> bool:
-        """Tell whether the service has ended."""
-        return not self.running()
-
-    def pause(self) -> None:
-        """Freeze every process of the service."""
-        self._containers.pause(self.service)
-        self._frozen = True
-
-    def unpause(self) -> None:
-        """Let a paused service go on."""
-        self._containers.unpause(self.service)
-        self._frozen = False
-
-    def paused(self) -> bool:
-        """Tell whether the service is paused."""
-        return self._containers.status(self.service) == "paused"
-
-    def unpaused(self) -> bool:
-        """Tell whether the service runs and is not paused."""
-        return self._containers.status(self.service) == "running"
+            self.reboot()
 
     def power_off(self) -> None:
         """Take the host off the network, then end its service: nobody sees a last packet."""
@@ -199,7 +180,7 @@ class Pod:
         self._route()
         self._begin_all()
 
-    def reboot(self, *, sysctls: Mapping[str, str]) -> None:
+    def reboot(self, sysctls: Mapping[str, str] | None = None) -> None:
         """Make the host anew at the same address: rules and routes that were added are lost."""
         self._end_service()
         if self.witness is not None:
@@ -215,7 +196,7 @@ class Pod:
             self._containers.disconnect(self.place.networks[self.network].network, self._sandbox)
         self.network = None
 
-    def connect(self, *, network: str | None = None) -> None:
+    def connect(self, network: str | None = None) -> None:
         """Put the host on a network, its own at first, and off the one that it is on; it has its own routes there."""
         self.disconnect()
         self.network = network or self.place.home
@@ -223,32 +204,29 @@ class Pod:
         self._containers.connect(there.network, self._sandbox, there.address, self.place.aliases)
         self._route()
 
-    def connected(self, *, network: str | None = None) -> bool:
-        """Tell whether the host is on this network, its own at first, and on no other."""
-        there = self.place.networks[network or self.place.home]
-        return self._containers.networks_of(self._sandbox) == {there.network}
+    def execute(self, argv: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run a command in the service's container, as its user, whatever it exits with; None after `seconds`."""
+        return self._runs.execute(argv, seconds, environment)
 
-    def disconnected(self) -> bool:
-        """Tell whether the host is on no network."""
-        return not self._containers.networks_of(self._sandbox)
-
-    # what is known of it
+    def await_health(self) -> None:
+        """Wait until the service's own health check passes."""
+        self._runs.await_health()
 
     def exit(self) -> Exit | None:
         """Return how the service ended, or None while it runs."""
-        return self.exit_of(self.service)
+        return self._runs.exit()
 
     def exit_of(self, container: str) -> Exit | None:
         """Return how a container that ran the service ended, or None while it runs."""
-        return self._session.events.exit_of(container)
+        return self._runs.exit_of(container)
 
-    def listeners(self) -> Sequence[Listening]:
-        """Return what listens in the host now."""
-        return sockets.read(self.agent.ask("sockets", ANSWERS, question=sockets.question(sockets.LISTEN)))[0]
+    def paused(self) -> bool:
+        """Tell whether the service is paused."""
+        return self._runs.status() == "paused"
 
     def log(self) -> str:
         """Return what the service printed since it was last made."""
-        return self.outputs[-1].text if self.outputs else ""
+        return self._runs.log()
 
     def published(self) -> str:
         """Return where the machine passes connections to the service on, as `docker port` has it."""
@@ -256,47 +234,40 @@ class Pod:
 
     def state(self) -> str:
         """Return what the engine says of the state of the service's container, as JSON."""
-        return json.dumps(self._containers.state(self.service))
+        return self._runs.state()
+
+    def listeners(self) -> Sequence[Listening]:
+        """Return what listens in the host now."""
+        return sockets.read(self.agent.ask("sockets", ANSWERS, question=sockets.question(sockets.LISTEN)))[0]
 
     def know(self, names: Mapping[str, str]) -> None:
         """Have the host's resolver answer for these names, and for no others."""
         self.agent.ask("resolve", ANSWERS, names=dict(names))
-
-    def await_health(self) -> None:
-        """Wait until the service's own health check passes."""
-        check = self.settings.healthcheck
-        seconds = 1 + (check.longest if check else 0.0)
-        healthy = self._containers.health(self.service) in ("healthy", "")
-        if not healthy and not self._session.events.await_health(self.service, seconds):
-            if (end := self.exit()) is not None:
-                raise LabError(f"{self.host!r} ended with exit {end.code} before it was healthy.", means=self.log())
-            raise DeadlineExceeded(f"{self.host} to become healthy", seconds, last=self.log())
 
     def close(self, seconds: float = 0.0) -> None:
         """End the agent, and everything in its PID namespace with it; wait at most so long until the engine knows."""
         runs = self._agent is not None and self._agent.hello.done()
         with suppress(LabctlError):
             self.agent.asked("end")
-        self._attached.close()
+        self._streams.close()
         with suppress(EngineError):
             if runs and seconds:
                 self._session.events.await_end(self._sandbox, seconds)
                 self._containers.status(self._sandbox)  # told once its network is left: daemon/monitor.go locks it
 
+    def _route(self) -> None:
+        """Give the host the routes of the stack, which lead from the network that it begins on."""
+        for destination, gateway in self.place.routes.items() if self.network == self.place.home else ():
+            self.demand("ip", "route", "replace", f"{destination}/32", "via", gateway)
+
     def _end_service(self) -> None:
-        if self.running():
-            self._containers.kill(self.service, "SIGKILL")
-            self._session.events.await_end(self.service, ENDS)
+        if self.exit() is None:
+            self._runs.kill("SIGKILL", ENDS)
 
     def _begin_all(self) -> None:
-        beside = self.clients is not None and not self._current.runs_clients
+        apart = self._runs.clients_apart
         self.begin_service()
-        if beside:
+        if apart:
             self.add_clients()
         if self.clients is not None:
             self.clients.ready(SANDBOX_STARTS)
-
-    def _create(self, role: str, settings: Service) -> str:
-        name = f"{self.place.name}-{role}-{next(self._numbers)}"
-        spec = containers.service(name, role, settings, self.place, self._sandbox, self._session.images)
-        return self._session.make(spec, containers.files(role, settings, self.place))

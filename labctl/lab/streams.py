@@ -7,7 +7,7 @@ from labctl.lab.program import Program
 from labctl.lab.session import Session
 
 
-class Attached:
+class Streams:
     """What is attached to a host's containers; `outputs` are those of each container that ran its service, in order."""
 
     def __init__(self, host: str, session: Session) -> None:

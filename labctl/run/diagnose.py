@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from signal import strsignal
 
+from labctl.actions.verbs import Unpaused
 from labctl.errors import DeadlineExceeded, EngineError, LabError
 from labctl.lab.bare import at_socket
+from labctl.lab.host import Host
 from labctl.lab.lab import Lab
-from labctl.lab.pod import Pod
 from labctl.language.fields import Command, argv, typed
 from labctl.language.placeholders import FOLDER
 from labctl.model import Diagnosis, Ran
@@ -60,16 +61,16 @@ def _taken(
     code: int | None = None
     if step.log is not None:
         host, command = step.log, f"docker compose logs {step.log}"
-        output = _log(lab.pod(step.log), step, broken=broken)
+        output = _log(lab.host(step.log), step, broken=broken)
     elif step.ports is not None:
         host, command = step.ports, f"docker port {step.ports}"
-        output = lab.pod(step.ports).published()
+        output = lab.host(step.ports).published()
     elif step.socket is not None:
         host, command = step.socket, f"ls -l {SOCKET}; ss -xl"
         output = at_socket(Path(lab.values[FOLDER]))
     elif step.state is not None:
         host, command = step.state, f"docker inspect --format '{{{{json .State}}}}' {step.state}"
-        output = lab.pod(step.state).state()
+        output = lab.host(step.state).state()
     else:
         host = step.host or client
         command_line = filled(step.run or "")
@@ -87,12 +88,12 @@ def _taken(
     return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
 
 
-def _log(pod: Pod, step: DiagnosisStep, *, broken: bool) -> str:
+def _log(host: Host, step: DiagnosisStep, *, broken: bool) -> str:
     """Return what a service printed; while the fault is in place, once it is what the step asks for."""
     if broken and step.judges:
         with suppress(DeadlineExceeded):  # then it is judged as it is
-            poll(lambda: not unmet(step, pod.log(), None), LOG_COMES, "a line of the log")
-    return pod.log()
+            poll(lambda: not unmet(step, host.log(), None), LOG_COMES, "a line of the log")
+    return host.log()
 
 
 def _ran(lab: Lab, step: DiagnosisStep, host: str, command: list[str]) -> Ran:
@@ -102,7 +103,7 @@ def _ran(lab: Lab, step: DiagnosisStep, host: str, command: list[str]) -> Ran:
     try:
         return lab.execute(host, command, TOOL_TIMEOUT)
     except EngineError:
-        if lab.pod(host).unpaused():
+        if lab.host(host).carry_out(Unpaused(host)):
             raise
         return Ran(1, "", f"The container of {host} does not run.", 0.0)
 

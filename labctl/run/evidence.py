@@ -59,6 +59,7 @@ class Witnesses:
         self._client = client
         self._witnesses = {host: pod.witness for host, pod in lab.pods.items() if pod.witness is not None}
         self._rules: list[Rule] = []
+        self._last: Seen | None = None  # the last observation's, until it is read
 
     def demand(self, names: Collection[str]) -> None:
         """See that the kernels have these counters, HOST.NAME each; raises LabError where one has not."""
@@ -83,14 +84,24 @@ class Witnesses:
     @contextmanager
     def watching(self) -> Iterator[Seen | None]:
         """Look before and after what is done meanwhile; nobody looks where the lab has no witnesses."""
+        self._last = None
         if not self._witnesses:
             yield None
             return
         seen = Seen(self._glances(at_sockets=True), self._counted())
         yield seen
+        self._last = seen
         if seen.wanted:
             seen.after = self._glances()
             seen.rules_after = self._counted()
+
+    def turn_away(self) -> None:
+        """Drop what was seen last: nobody reads it any more."""
+        self._last = None
+
+    def read(self) -> Evidence | None:
+        """Read what was seen last; None where nobody watched, or was to read it."""
+        return self.evidence(self._last) if self._last is not None and self._last.wanted else None
 
     def evidence(self, seen: Seen) -> Evidence:
         """Read what was seen."""

@@ -45,9 +45,9 @@ def environment(journal: Journal, lab: Lab, session: Session) -> None:
 
     A host that is lost has none.
     """
-    sandboxes = {pod.settings.tools: host for host, pod in lab.hosts.items()}
+    sandboxes = {pod.settings.tools: host for host, pod in lab.pods.items()}
     with ThreadPoolExecutor() as pool:
-        sysctls = dict(zip(lab.hosts, pool.map(partial(_sysctls, lab), lab.hosts), strict=True))
+        sysctls = dict(zip(lab.pods, pool.map(partial(_sysctls, lab), lab.pods), strict=True))
     known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
     engine = {} if session.engine is None else session.connection.versions
     told = {"labctl": __version__, "engine": engine, "images": known, "sysctls": sysctls}

@@ -6,29 +6,22 @@ Where the lab has witnesses, the kernels are looked at before and after.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from errno import errorcode
 from typing import Any
 
 from labctl.actions import Action, Configure
-from labctl.clients import Target, broken_plugins
-from labctl.clients.outcomes import BY_ERRNO, errno_in
-from labctl.errors import AgentRefused, NoClient, UsageError
+from labctl.errors import AgentRefused
 from labctl.lab.lab import Lab
-from labctl.lab.pod import SANDBOX_STARTS
-from labctl.language.fields import Command, argv, typed
-from labctl.language.placeholders import filled, of_target
 from labctl.model import Diagnosis, Evidence, Finding, Observation, Outcome, Phase, Try
-from labctl.results.journal import LEFT_OUT, NOTE, PHASE, WAITING, Journal
+from labctl.results.journal import PHASE, WAITING, Journal
 from labctl.run import proof
+from labctl.run.client import Client, ready
 from labctl.run.diagnose import diagnosed
-from labctl.run.evidence import Seen, Witnesses
+from labctl.run.evidence import Witnesses
 from labctl.run.judge import judge, sentence
-from labctl.run.tries import tried
 from labctl.run.triggers import Triggers
 from labctl.scenario.model import DiagnosisStep, Scenario
-from labctl.stack.client_settings import ClientSettings
 from labctl.system.threads import aside
 
 BETWEEN = 0.2  # seconds between two observations that wait for recovery, at most
@@ -36,58 +29,37 @@ CONTROLS_EVERY = 1.0  # seconds between two observations that only see whether i
 FIRST_AGAIN = 0.01  # seconds to the second observation where the first came too early; each next waits twice as long
 Rest = Callable[[], AbstractContextManager[Any]]
 """Is entered for as long as a run does nothing but wait for its control's sake."""
-COMMAND = "run"  # the name of the client that is the scenario's own command
 
 
 class Observer:
     """Observes one lab through a run's phases; `begin` starts a phase afresh."""
 
     def __init__(
-        self, lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = (), rest: Rest = nullcontext
+        self, lab: Lab, scenario: Scenario, client: Client, witnesses: Witnesses, journal: Journal, rest: Rest
     ) -> None:
         self.scenario = scenario
         self.lab = lab
+        self.client = client
         self.triggers = Triggers(lab, scenario.trigger, self._apply)
+        self.broken_timeout = client.settings.timeout  # while the fault is in place, in seconds
+        self._witnesses = witnesses
         self._journal = journal
-        self._settings: ClientSettings = scenario.client
-        self.broken_timeout = self._timeout  # while the fault is in place
-        self._took = 0.0  # seconds, the last observation
-        self._chosen = chosen
         self._rest = rest
-        self._known: Mapping[str, Any] = {}
-        if scenario.client.run is not None and chosen:
-            raise NoClient(f"{', '.join(chosen)} cannot take the place of the command that the scenario runs.")
-        if scenario.client.run is None:
-            said = lab.clients(scenario.client.host).ready(SANDBOX_STARTS)
-            self._known = said["clients"]
-            for name, why in broken_plugins.items():
-                journal.note(NOTE, f"the client {name} is left out: {why}")
-            self._leave_out(said["broken"])
-            if not self._names():
-                raise NoClient(f"none of the clients {', '.join(chosen)} can reach {scenario.client.target}.")
-        self._witnesses = Witnesses(lab, journal, scenario.client.host)
-        self._witnesses.demand(scenario.expect.counters)
-        self.versions = {name: str(self._known[name]["version"]) for name in self._names()}
-        self.begin(Phase.HEALTHY, quietly=True)
+        self._took = 0.0  # seconds, the last observation
+        self._restart(Phase.HEALTHY)
 
-    def _leave_out(self, broken: Mapping[str, str]) -> None:
-        """Note the clients that cannot be used; raises UsageError where one of them was asked for."""
-        for name, why in broken.items():
-            if name in self._chosen:
-                todo = "`labctl clients` lists those that can."
-                raise UsageError(f"the client {name} cannot be used: {why}", todo=todo)
-            self._journal.note(LEFT_OUT, f"the client {name} is left out: {why}")
-
-    def begin(self, phase: Phase, *, quietly: bool = False) -> None:
-        """Start a phase."""
+    def _restart(self, phase: Phase) -> None:
         self.phase = phase
         self.done: list[str] = []
         self.observations: list[Observation] = []
         self.diagnoses: list[Diagnosis] = []
-        self._seen: Seen | None = None
         self._evidence: Evidence | None = None
-        if not quietly:
-            self._journal.note(PHASE, phase.value)
+        self._witnesses.turn_away()
+
+    def begin(self, phase: Phase) -> None:
+        """Start a phase."""
+        self._restart(phase)
+        self._journal.note(PHASE, phase.value)
 
     @property
     def held(self) -> bool:
@@ -99,15 +71,13 @@ class Observer:
         """What in the last observation was not as expected, in a sentence."""
         return sentence(self.observations[-1].findings)
 
-    @property
     def evidence(self) -> Evidence | None:
-        """What the kernels saw of the last observation; None where nobody watched, or was to read it."""
-        if self._evidence is None and self._seen is not None and self._seen.wanted:
-            read = self._witnesses.evidence(self._seen)
-            if self.phase is Phase.FAULTED:
+        """Read what the kernels saw of the last observation; None where nobody watched, or was to read it."""
+        if self._evidence is None:
+            self._evidence = self._witnesses.read()
+            if self._evidence is not None and self.phase is Phase.FAULTED:
                 tried = len(self.observations[-1].tries)
-                read = proof.judged(read, self.scenario.expect, clients=tried)
-            self._evidence = read
+                self._evidence = proof.judged(self._evidence, self.scenario.expect, clients=tried)
         return self._evidence
 
     def apply(self, actions: Sequence[Action]) -> None:
@@ -124,25 +94,11 @@ class Observer:
         self.lab.apply(action)
         for step in action.steps():
             if isinstance(step, Configure):
-                self._settings = self._settings.model_copy(update=step.changes)
-
-    @property
-    def _timeout(self) -> float:
-        """How long the client waits now, in seconds."""
-        return self._settings.timeout
+                self.client.configure(step.changes)
 
     def close(self) -> None:
         """Look for the last time."""
         self._witnesses.close()
-
-    @property
-    def target(self) -> str | None:
-        """What the client tries to reach now; None where it runs a command instead."""
-        return self._settings.target
-
-    def filled(self, command: Command) -> Command:
-        """Return a diagnosis command with the client's target in it, as it is now."""
-        return command if self.target is None else filled(command, of_target(self.target))
 
     def observe(self, *, healed: bool = False, more: bool = False) -> Observation:
         """Replay the triggers, let every client try once, and hold each against what this phase expects.
@@ -158,9 +114,9 @@ class Observer:
             observation = Observation(at, tries, self._judged(tries, healed=healed))
             if seen is not None:
                 seen.wanted = not (more and observation.held)
-        self._seen, self._evidence = seen, None
+        self._evidence = None
         if self.phase is Phase.FAULTED:
-            self.broken_timeout = self._timeout
+            self.broken_timeout = self.client.settings.timeout
         self.triggers.release()
         self.observations.append(observation)
         return observation
@@ -172,18 +128,18 @@ class Observer:
 
     def _await_dependencies(self) -> None:
         """Wait, as Compose does before it starts a service, until what the client depends on is healthy; or sleep."""
-        if self._settings.pause:
-            self._pause(self._settings.pause)
-        for host, dependency in self._settings.depends_on.items():
+        if self.client.settings.pause:
+            self._pause(self.client.settings.pause)
+        for host, dependency in self.client.settings.depends_on.items():
             if dependency.on_health:
                 with self._journal.timed(f"waiting until {host} is healthy", WAITING):
-                    self.lab.pod(host).await_health()
+                    self.lab.host(host).await_health()
 
     def _tried(self) -> tuple[Try, ...]:
         """Let every client try, and what triggers do meanwhile be done."""
         if not self.triggers.any_late:
             return self._tries()
-        late = self.triggers.late(len(self._names()) or 1, self._timeout)
+        late = self.triggers.late(len(self.client.names()) or 1, self.client.settings.timeout)
         triggered = aside("trigger", late)  # a lab that goes away ends what still waits
         tries = self._tries()
         triggered.result()
@@ -232,45 +188,8 @@ class Observer:
         with self._journal.timed("letting time pass", WAITING):
             time.sleep(seconds)
 
-    def _names(self) -> list[str]:
-        """Return the clients that try; none where a command is run in their place."""
-        if self.target is None:
-            return []
-        scheme = Target.parse(self.target).scheme
-        return [
-            name
-            for name, client in self._known.items()
-            if scheme in client["schemes"]
-            and (client["asks_again"] or self._settings.again is None)
-            and (not self._chosen or name in self._chosen)
-        ]
-
     def _tries(self) -> tuple[Try, ...]:
-        with self._journal.timed("trying to connect", WAITING):
-            if self.scenario.client.run is not None:
-                return (self._command(),)
-            program = self.lab.clients(self.scenario.client.host)
-            return tuple(tried(program, self._names(), self._settings, self.triggers.between))
-
-    def _command(self) -> Try:
-        command = self.scenario.client.run or ""
-        timeout = self._timeout
-        ran = self.lab.execute(self.scenario.client.host, argv(command), timeout, self._settings.environment)
-        number = errno_in(ran.output) if ran.exit_code else None
-        outcome = _came_to(ran.exit_code, number)
-        lines = ran.output.strip().splitlines()
-        return Try(
-            client=COMMAND,
-            version=typed(command),
-            outcome=outcome,
-            stage=None,
-            seconds=ran.seconds,
-            errno=errorcode[number] if number else None,
-            errno_number=number,
-            says=lines[-1] if lines else "",
-            details=ran.output,
-            exit_code=ran.exit_code,
-        )
+        return self.client.tries(self.lab, self._journal, self.triggers.between)
 
     def diagnose(self) -> None:
         """Take the diagnosis steps; a judged one must hold while the fault is in place, and only then.
@@ -282,12 +201,18 @@ class Observer:
 
     def ask(self, steps: Sequence[DiagnosisStep]) -> list[Diagnosis]:
         """Take diagnosis steps; a judged one is to hold while the fault is in place, and only then."""
-        client = self.scenario.client.host
-        return diagnosed(self.lab, steps, client, self.filled, self._journal, broken=self.phase.broken)
+        filled = self.client.filled
+        return diagnosed(self.lab, steps, self.client.host, filled, self._journal, broken=self.phase.broken)
 
 
-def _came_to(code: int | None, number: int | None) -> Outcome:
-    """Return what a command's end means: its exit code, and the errno whose wording it printed."""
-    if code is None:
-        return Outcome.TIMED_OUT
-    return Outcome.OK if code == 0 else Outcome(BY_ERRNO.get(number or 0, "protocol-error"))
+def prepared(
+    lab: Lab, scenario: Scenario, journal: Journal, chosen: Sequence[str] = (), rest: Rest = nullcontext
+) -> Observer:
+    """Return the observer of a lab that stands, once its clients have said what they are and the kernels can count.
+
+    Raises NoClient where none of the clients `chosen` can try, UsageError, and LabError where a kernel lacks a counter.
+    """
+    client = ready(lab, scenario.client, chosen, journal)
+    witnesses = Witnesses(lab, journal, client.host)
+    witnesses.demand(scenario.expect.counters)
+    return Observer(lab, scenario, client, witnesses, journal, rest)

@@ -100,12 +100,17 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
 
 def _demand_sight(healthy: Observer) -> None:
     """See that the captures show what is known to have happened: the clients got through."""
-    evidence = healthy.evidence
-    if evidence is None or evidence.flaws or healthy.target is None or Target.parse(healthy.target).on_loopback:
+    evidence = healthy.evidence()
+    if (
+        evidence is None
+        or evidence.flaws
+        or healthy.client.target is None
+        or Target.parse(healthy.client.target).on_loopback
+    ):
         return
     answered = [one for one in evidence.connections if any(packet.kind == SYN_ACK for packet in one.packets)]
     if not answered:
-        host = healthy.scenario.client.host
+        host = healthy.client.host
         raise Ended(
             Verdict.INCONCLUSIVE,
             f"the capture on {host} is blind: every client got through, and it shows nothing of them",
@@ -128,7 +133,7 @@ def _seen_at_both_ends(connection: Connection) -> bool:
 
 def _demand_moved(faulted: Observer) -> None:
     """See that the fault moved what it should have moved; otherwise it proves nothing, whatever the clients saw."""
-    evidence = faulted.evidence
+    evidence = faulted.evidence()
     if evidence is None:
         return
     _demand_trust(faulted)
@@ -144,10 +149,11 @@ def _demand_moved(faulted: Observer) -> None:
 
 def _demand_proof(faulted: Observer) -> None:
     """See that the evidence is as the scenario claims."""
-    if faulted.evidence is not None and not all(one.held for one in faulted.evidence.findings):
+    evidence = faulted.evidence()
+    if evidence is not None and not all(one.held for one in evidence.findings):
         raise Ended(
             Verdict.FAILED,
-            f"the clients saw what was expected, but not the kernels: {sentence(faulted.evidence.findings)}",
+            f"the clients saw what was expected, but not the kernels: {sentence(evidence.findings)}",
             "Either the expectation is wrong, or the fault is another than the scenario says.",
         )
 
@@ -161,7 +167,8 @@ def _demand_processors(observer: Observer) -> None:
 
 def _demand_trust(observer: Observer) -> None:
     """Raise Ended where the captures cannot be trusted."""
-    flaws = observer.evidence.flaws if observer.evidence else ()
+    evidence = observer.evidence()
+    flaws = evidence.flaws if evidence else ()
     if flaws:
         raise Ended(
             Verdict.INCONCLUSIVE,
@@ -185,7 +192,7 @@ class _Phase:
         observer = self._observer
         observations = observer.observations
         if observations:
-            observations = [*observations[:-1], replace(observations[-1], evidence=observer.evidence)]
+            observations = [*observations[:-1], replace(observations[-1], evidence=observer.evidence())]
         result = PhaseResult(
             self._phase,
             self._began,

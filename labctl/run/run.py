@@ -22,7 +22,7 @@ from labctl.results import record
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
 from labctl.run import folder
-from labctl.run.observe import Observer, Rest
+from labctl.run.observe import Observer, Rest, prepared
 from labctl.run.phases import Ended, phases
 from labctl.scenario import images
 from labctl.scenario.abilities import ABILITIES, TRIES, missing
@@ -105,8 +105,8 @@ def _in(lab: Lab, loaded: Loaded, session: Session, journal: Journal, options: O
     try:
         scenario = loaded.filled(lab.values)
         folder.resolved(journal, scenario)
-        observer = Observer(lab, scenario, journal, options.clients, options.rest)
-        account.versions |= observer.versions
+        observer = prepared(lab, scenario, journal, options.clients, options.rest)
+        account.versions |= observer.client.versions
         _demand(lab, loaded, session)
         end = _until(options.until, observer, journal, account, describe)
         observer.close()
@@ -227,7 +227,7 @@ def _demand_here(loaded: Loaded, session: Session) -> None:
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
     """Skip a scenario whose abilities this machine does not have."""
     for ability in loaded.scenario.requires:
-        host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.hosts), loaded.scenario.client.host)
+        host = loaded.stack.host_with(ABILITIES[ability].tools) or next(iter(lab.pods), loaded.scenario.client.host)
         tool = partial(lab.tool, host, seconds=TRIES)
         why = missing(ability, tool, local=session.local, published=lab.values.values())
         if why:
@@ -237,9 +237,9 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
 def _services(lab: Lab) -> dict[str, Any]:
     """Return each service's outputs and exits, of every container that ran it."""
     return {
-        name: [{"log": output.text, "exit": pod.exit_of(output.container)} for output in pod.outputs]
-        for name, pod in lab.pods.items()
-        if pod.outputs
+        name: [{"log": output.text, "exit": host.exit_of(output.container)} for output in host.outputs]
+        for name, host in lab.hosts.items()
+        if host.outputs
     }
 
 

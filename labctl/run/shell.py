@@ -43,11 +43,11 @@ class Spot:
 
 def spots(lab: Lab) -> Iterator[Spot]:
     """Yield all there are in a lab now; a service that has ended has none."""
-    for host, pod in lab.pods.items():
-        if not pod.settings.on_the_machine:
-            yield Spot(host, "tools", pod.place.name)
-        if pod.service and pod.exit() is None:
-            yield Spot(host, "service", pod.service[:SHORT_ID])
+    for name, host in lab.hosts.items():
+        if name in lab.pods:
+            yield Spot(name, "tools", host.place.name)
+        if host.service and host.exit() is None:
+            yield Spot(name, "service", host.service[:SHORT_ID])
 
 
 def spot(lab: Lab, host: str, place: Place) -> Spot:
@@ -76,13 +76,13 @@ def ways_in(lab: Lab, session: Session, *, but: Spot | None = None) -> Iterator[
 def tries(observer: Observer, here: Spot) -> Iterator[tuple[str, Place, Command]]:
     """Yield commands that do by hand what the client does, `here` if that can be: the host, the place, the command."""
     client = observer.scenario.client
-    if observer.target is None:
+    if observer.client.target is None:
         yield client.host, "service", client.run or ""
         return
-    target = Target.parse(observer.target)
+    target = Target.parse(observer.client.target)
     seconds = str(math.ceil(client.timeout))
     # an image with labctl's programs has curl and nc, whoever it runs as
-    ours = here.host == client.host and observer.lab.pod(here.host).settings.image in with_agent()
+    ours = here.host == client.host and observer.lab.host(here.host).settings.image in with_agent()
     place = here.place if ours else "tools"
     if target.scheme == UNIX:
         yield client.host, place, ["curl", "-v", "--unix-socket", target.host, f"http://localhost{target.path}"]
@@ -96,7 +96,7 @@ def looks(observer: Observer) -> Iterator[tuple[str, Place, Command]]:
     """Yield the commands of the diagnosis, likewise."""
     for step in observer.scenario.diagnose:
         if step.run is not None:
-            yield step.host or observer.scenario.client.host, step.place, observer.filled(step.run)
+            yield step.host or observer.scenario.client.host, step.place, observer.client.filled(step.run)
 
 
 def from_outside(lab: Lab, host: str, place: Place, command: Command) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from labctl.errors import LabError
 from labctl.lab.program import Program
@@ -12,6 +13,20 @@ from labctl.model import Try
 from labctl.stack.client_settings import ClientSettings
 
 PATIENCE = 10.0  # seconds beyond all that a try may take
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the clients' program says of one client when it begins."""
+
+    version: str
+    schemes: Sequence[str]
+    asks_again: bool  # whether it can ask a second time over the same connection
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """Read it."""
+        return cls(str(said["version"]), tuple(said["schemes"]), bool(said["asks_again"]))
 
 
 def tried(

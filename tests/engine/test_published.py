@@ -12,8 +12,8 @@ import pytest
 
 from labctl.engine.connection import Candidate
 from labctl.errors import LabError
+from labctl.lab.host import SANDBOX_STARTS
 from labctl.lab.lab import Lab
-from labctl.lab.pod import SANDBOX_STARTS
 from labctl.lab.session import Session
 from labctl.model import Outcome, Try, Verdict
 from labctl.run.run import Options, run
@@ -101,7 +101,7 @@ def test_two_labs_publish_the_same_port_at_once(lab: Lab, session: Session, opti
 
 
 def test_clients_on_the_machine_share_its_network_and_nothing_else(lab: Lab, session: Session) -> None:
-    pid = inspect(session, lab.pod("machine").service)["State"]["Pid"]
+    pid = inspect(session, lab.host("machine").service)["State"]["Pid"]
     spaces = {
         name: Path(f"/proc/{pid}/ns/{name}").readlink() == Path(f"/proc/self/ns/{name}").readlink() for name in SPACES
     }
@@ -117,7 +117,7 @@ def test_nothing_else_runs_on_the_machine(lab: Lab) -> None:
         lab.execute("machine", ["true"], 5)
     with pytest.raises(LabError, match="labctl does and sees nothing but its own clients"):
         lab.tool("machine", ["true"], 5)
-    assert lab.pod("machine").witness is None
+    assert lab.pods.keys() == lab.hosts.keys() - {"machine"}
 
 
 def test_only_the_guard_keeps_a_service_from_the_machine(session: Session, options: Options, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_only_the_guard_keeps_a_service_from_the_machine(session: Session, optio
         assert told(up, "server", KNOCKS, up.values["address.client"], "8080") == "ConnectionRefusedError"
         up.pod("server").demand("nft", "delete", "table", "inet", "labctl")
         assert told(up, "server", KNOCKS, *target) == "reached"
-        up.pod("server").reboot(sysctls={})
+        up.pod("server").reboot()
         assert told(up, "server", KNOCKS, *target) == "TimeoutError"
 
 
@@ -154,7 +154,7 @@ def test_a_redirect_leads_no_client_to_the_machine(session: Session, options: Op
 def answers(of: Loaded, session: Session, options: Options) -> list[Try]:
     """Return what every client on the machine meets in a stack."""
     with standing(of, session, options, clients=()) as up:
-        pod = up.pod("machine")
+        pod = up.host("machine")
         names = [
             name
             for name, one in up.clients("machine").ready(SANDBOX_STARTS)["clients"].items()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from labctl.actions.verbs import Pause, Unpause
 from labctl.errors import DeadlineExceeded, EngineError
 from labctl.lab.lab import Lab
 from labctl.lab.session import Session
@@ -57,13 +58,12 @@ def test_a_program_that_is_not_there_is_told_as_a_shell_would(standing_lab: Lab)
 
 
 def test_nothing_runs_where_the_clients_are_paused(standing_lab: Lab) -> None:
-    pod = standing_lab.pod("client")
-    pod.pause()
+    standing_lab.carry_out(Pause("client"))
     try:
         with pytest.raises(EngineError, match="paused"):
             standing_lab.execute("client", ["true"], 5)
     finally:
-        pod.unpause()
+        standing_lab.carry_out(Unpause("client"))
     assert standing_lab.execute("client", ["true"], 5).exit_code == 0
 
 
