@@ -162,6 +162,14 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceRun:
+    """What one process of a service printed, and how it ended; None where it ran until the lab was removed."""
+
+    log: str
+    exit: Exit | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One judged statement: about whom or what, the claim, whether it held, what was seen, what the client said.
 
@@ -285,7 +293,7 @@ class Result:
     seconds: float
     phases: tuple[PhaseResult, ...]
     versions: Mapping[str, str] = field(default_factory=dict)
-    services: Mapping[str, Any] = field(default_factory=dict)  # logs and exits, by service
+    services: Mapping[str, tuple[ServiceRun, ...]] = field(default_factory=dict)  # each in the order of its runs
     folder: str = ""
     names: Mapping[str, str] = field(default_factory=dict)  # the lab's addresses, by the placeholders for them
     timeout: float = 0.0  # the client's, in seconds, while it is broken

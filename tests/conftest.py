@@ -14,6 +14,7 @@ from labctl.engine.connection import Connection, connect
 from labctl.errors import EngineUnavailable
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.lab.session import session as begin_session
 from labctl.model import Result, Verdict
@@ -101,7 +102,7 @@ def deploy(session: Session, options: Options) -> Deploy:
         loaded = load(installed("scenarios") / f"{name}.yaml")
         journal = Journal(new_folder(options.runs, name, since=session.began))
         try:
-            with deployed(loaded.stack, "tests", loaded.scenario.client.host, session, journal) as standing:
+            with deployed(LabRequest(loaded.stack, "tests", loaded.scenario.client.host), session, journal) as standing:
                 yield standing
         finally:
             journal.conclude(Result("tests", name, "", "", Verdict.SKIPPED, "", "", journal.now, ()))

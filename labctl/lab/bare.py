@@ -23,10 +23,10 @@ from labctl.actions.verbs import Verb
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.lab.containers import Place
 from labctl.lab.host import ENDS, SANDBOX_STARTS, refused
 from labctl.lab.lab import Lab
 from labctl.lab.piped import Piped, command, given
+from labctl.lab.place import Place
 from labctl.lab.program import Program
 from labctl.language.placeholders import FOLDER
 from labctl.model import Exit, Ran

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from labctl.clients import ONLY, REACH, WARM, plugin_files
 from labctl.engine.labels import ROLE, SANDBOX
 from labctl.engine.spec import ContainerSpec
+from labctl.lab.place import Place
 from labctl.language.fields import argv
 from labctl.stack.service import Service
 from labctl.system.places import OWN_IMAGE
@@ -22,53 +22,6 @@ CLIENTS_ROLE = "clients"
 MACHINE = "host"  # the engine's name for the machine's own network
 CLIENTS = Service(image=OWN_IMAGE, command=["clients"])
 """labctl's own clients, beside a service that is somebody's program."""
-
-
-@dataclass(frozen=True, slots=True)
-class Foothold:
-    """A host's place on one network: the engine's name for that, and the address that the host has there."""
-
-    network: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where a lab finds the machine itself: by its address on the lab's network, and one of its loopback addresses.
-
-    Both are the lab's alone, so that no two labs meet, and a lab meets nothing that listens on 127.0.0.1.
-    """
-
-    address: str
-
-    @property
-    def loopback(self) -> str:
-        """Another address of the loopback device (RFC 1122, 3.2.1.3), which ends as the other does."""
-        return f"127.{self.address.partition('.')[2]}"
-
-    @property
-    def addresses(self) -> tuple[str, str]:
-        """Both."""
-        return self.loopback, self.address
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a host is, and what it is given when it is made."""
-
-    name: str  # of its sandbox; its services' names begin with it
-    networks: Mapping[str, Foothold]  # by the stack's names: the one that it begins on, and those where it may be put
-    home: str  # the network that it begins on
-    aliases: tuple[str, ...]
-    names: Mapping[str, str]  # those that it can resolve at first, and the addresses that they stand for
-    routes: Mapping[str, str]  # addresses, and those by way of which they are reached
-    labels: Mapping[str, str]
-    files: Mapping[str, str]  # by their paths in the service
-    volumes: Mapping[str, str]  # the stack's names for them, and the engine's
-    clients: Sequence[str] | None = None  # those of labctl's own that are loaded there; None: all
-    warm: str = "http"  # the scheme of the targets that they are made ready for
-    machine: Machine | None = None  # the machine itself, where it is on the networks, too
-    lingers: float = 0.0  # seconds that it stays where labctl is killed: see `labctl.lab.deploy.APART`
 
 
 def sandbox(host: str, settings: Service, sysctls: Mapping[str, str], place: Place, image: str) -> ContainerSpec:

@@ -8,7 +8,7 @@ from typing import Protocol
 from labctl.actions import Verb
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.lab.containers import Place
+from labctl.lab.place import Place
 from labctl.lab.program import Program
 from labctl.model import Exit, Ran
 from labctl.stack.service import Service

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from labctl.actions.verbs import Verb
 from labctl.engine.stream import Output
-from labctl.lab.containers import Place
 from labctl.lab.host import refused
+from labctl.lab.place import Place
 from labctl.lab.program import Program
 from labctl.lab.service import ServiceContainers
 from labctl.lab.session import Session

@@ -13,8 +13,8 @@ from labctl.engine.stream import Output
 from labctl.errors import EngineError, LabctlError, LabError
 from labctl.kernel import sockets
 from labctl.lab import containers, guard
-from labctl.lab.containers import Place
 from labctl.lab.host import ENDS, SANDBOX_STARTS
+from labctl.lab.place import Place
 from labctl.lab.program import ANSWERS, Program, demand
 from labctl.lab.service import ServiceContainers
 from labctl.lab.session import Session

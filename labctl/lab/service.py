@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from labctl.engine.containers import Containers
 from labctl.errors import DeadlineExceeded, LabError
 from labctl.lab import containers
-from labctl.lab.containers import Place
+from labctl.lab.place import Place
 from labctl.lab.program import ANSWERS, Program
 from labctl.lab.session import Session
 from labctl.lab.streams import Streams

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 from labctl.engine.connection import Connection, connect
 from labctl.engine.containers import Containers
@@ -38,13 +37,23 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageContents:
+    """What an image on the engine is made of: versions by the names of packages."""
+
+    tag: str
+    id: str
+    debian: Mapping[str, str]
+    python: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """The engine, where the scenarios need one, and the labels of everything that this process makes."""
 
     id: str
     began: float  # seconds since 1970
     engine: Engine | None
-    asked: dict[str, Any] = field(default_factory=dict)  # what is known of images, by their names: see `dossier`
+    contents: dict[str, ImageContents] = field(default_factory=dict)  # of the images that were asked, by their names
 
     @property
     def _demanded(self) -> Engine:

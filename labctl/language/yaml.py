@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path as File
 from typing import Any
 
@@ -28,6 +29,7 @@ MOST_EVENTS = (
     3 * MOST_VALUES + 4
 )  # of the parser: a value has a key, a beginning and an end; a file has four of its own
 MOST_DEPTH = 40
+KEPT = 32  # parsed texts: more than there are stacks, which many scenarios share
 MOST_BITS = 64  # of a number
 MOST_QUOTED = 120  # characters
 TOO_MUCH = "this file holds more than any scenario or stack needs."
@@ -127,11 +129,16 @@ class Reader:
 
 
 def read(file: File, shown: str) -> tuple[Any, Reader]:
-    """Return a YAML file's value, and the reader that knows where everything in it was written.
+    """Return a YAML file's value, which nobody changes, and the reader that knows where everything was written.
 
     Raises Mistakes where it cannot be read, is no YAML, or holds what no scenario needs.
     """
-    text = _text(file, shown)
+    return _parsed(_text(file, shown), shown)
+
+
+@lru_cache(maxsize=KEPT)
+def _parsed(text: str, shown: str) -> tuple[Any, Reader]:
+    """Parse a text; one that was parsed before, as a stack that many scenarios share, is not parsed again."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _Bounded
     reader = Reader(shown, yaml)

@@ -89,12 +89,12 @@ def _counted(result: Result, told: bytes) -> bool:
 def _logs(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
     """Yield which logs are not what the result has of them."""
     told = {
-        f"{LOGS}{service}-{number}.log": output.get("log") if isinstance(output, Mapping) else None
+        f"{LOGS}{service}-{number}.log": output.log
         for service, outputs in result.services.items()
-        for number, output in enumerate(outputs if isinstance(outputs, Sequence) else (), 1)
+        for number, output in enumerate(outputs, 1)
     }
     for name, content in members.items():
-        if name in told and content != str(told[name]).encode(errors="backslashreplace"):
+        if name in told and content != told[name].encode(errors="backslashreplace"):
             yield f"{name}: is not what {results.NAME} has of it"
         elif name.startswith(LOGS) and name not in told:
             yield f"{name}: is of no container that {results.NAME} tells of"

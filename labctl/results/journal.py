@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from labctl.errors import NotWritten
-from labctl.model import Result, Verdict
+from labctl.model import PhaseResult, Result, Verdict
 from labctl.results.fingerprint import fingerprint
 from labctl.system import files
 from labctl.system.places import instead_of, writable
@@ -44,7 +43,7 @@ class Event:
     kind: str
     text: str
     seconds: float = 0.0
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, PhaseResult] = field(default_factory=dict)
 
 
 Listener = Callable[[Event], None]
@@ -75,7 +74,9 @@ class Journal:
         """Seconds since the run began."""
         return time.monotonic() - self._began
 
-    def note(self, kind: str, text: str, *, at: float | None = None, seconds: float = 0.0, **details: Any) -> None:
+    def note(
+        self, kind: str, text: str, *, at: float | None = None, seconds: float = 0.0, **details: PhaseResult
+    ) -> None:
         """Write one event."""
         event = Event(self.now if at is None else at, kind, text, seconds, details)
         line = json.dumps(asdict(event), default=str) + "\n"

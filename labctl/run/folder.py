@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from labctl import __version__
 from labctl.engine import images
 from labctl.errors import LabctlError
 from labctl.lab.lab import Lab
-from labctl.lab.session import Session
+from labctl.lab.session import ImageContents, Session
 from labctl.model import Result
 from labctl.results.journal import Journal
 from labctl.results.result import COUNTERS, counters
@@ -48,7 +49,9 @@ def environment(journal: Journal, lab: Lab, session: Session) -> None:
     sandboxes = {pod.settings.tools: host for host, pod in lab.pods.items()}
     with ThreadPoolExecutor() as pool:
         sysctls = dict(zip(lab.pods, pool.map(partial(_sysctls, lab), lab.pods), strict=True))
-    known = {name: _once(session, name, partial(_image, lab, host, session)) for name, host in sandboxes.items()}
+    known = {
+        name: asdict(_once(session, name, partial(_image, lab, host, session))) for name, host in sandboxes.items()
+    }
     engine = {} if session.engine is None else session.connection.versions
     told = {"labctl": __version__, "engine": engine, "images": known, "sysctls": sysctls}
     _write(journal, "environment.json", told)
@@ -59,24 +62,23 @@ def end(journal: Journal, result: Result) -> None:
     _write(journal, COUNTERS, counters(result))
     for service, outputs in result.services.items():
         for number, output in enumerate(outputs, 1):
-            journal.save(f"logs/{service}-{number}.log", output["log"].encode())
+            journal.save(f"logs/{service}-{number}.log", output.log.encode())
 
 
-def _once(session: Session, image: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+def _once(session: Session, image: str, ask: Callable[[str], ImageContents]) -> ImageContents:
     """Return what is known of an image, asked once in a session."""
-    if image not in session.asked:
-        session.asked[image] = ask(image)
-    known: dict[str, Any] = session.asked[image]
-    return known
+    if image not in session.contents:
+        session.contents[image] = ask(image)
+    return session.contents[image]
 
 
-def _image(lab: Lab, host: str, session: Session, image: str) -> dict[str, Any]:
+def _image(lab: Lab, host: str, session: Session, image: str) -> ImageContents:
     tag = session.images[image]
     found = None
     with suppress(LabctlError):
         found = images.find(session.connection, tag)
     debian, python = _packages(_printed(lab, host, ["sh", "-c", PACKAGES]))
-    return {"tag": tag, "id": found.id if found else "", "debian": debian, "python": python}
+    return ImageContents(tag, found.id if found else "", debian, python)
 
 
 def _packages(printed: str) -> tuple[dict[str, str], dict[str, str]]:

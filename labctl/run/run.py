@@ -9,15 +9,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from labctl import __version__
 from labctl.errors import EngineSilent, EngineUnavailable, LabctlError, LabError, NoClient
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.lab.witness import Limits
-from labctl.model import UNRECORDED, Phase, PhaseResult, Result, Verdict
+from labctl.model import UNRECORDED, Phase, PhaseResult, Result, ServiceRun, Verdict
 from labctl.results import record
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
@@ -61,7 +61,7 @@ class Account:
 
     phases: list[PhaseResult] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)  # of the clients
-    services: dict[str, Any] = field(default_factory=dict)  # outputs and exits
+    services: dict[str, tuple[ServiceRun, ...]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # the lab's addresses, by their placeholders
     timeout: float = 0.0  # the client's, in seconds, while it is broken
 
@@ -80,8 +80,7 @@ def run(loaded: Loaded, session: Session, options: Options = Options()) -> Resul
     try:
         journal.demand_kept()
         _demand_here(loaded, session)
-        where = (loaded.stack, scenario.name, scenario.client.host, session, journal)
-        with deployed(*where, options.captures, options.clients, scenario.client.scheme) as lab:
+        with deployed(LabRequest.of(loaded, options.captures, options.clients), session, journal) as lab:
             end = _in(lab, loaded, session, journal, options, account)
     except Ended as skipped:
         end = skipped
@@ -234,10 +233,10 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
             raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
 
 
-def _services(lab: Lab) -> dict[str, Any]:
+def _services(lab: Lab) -> dict[str, tuple[ServiceRun, ...]]:
     """Return each service's outputs and exits, of every container that ran it."""
     return {
-        name: [{"log": output.text, "exit": host.exit_of(output.container)} for output in host.outputs]
+        name: tuple(ServiceRun(output.text, host.exit_of(output.container)) for output in host.outputs)
         for name, host in lab.hosts.items()
         if host.outputs
     }

@@ -30,8 +30,8 @@ from bench.ground import Ground
 from labctl.actions import Verb, verbs
 from labctl.engine.stream import Stream
 from labctl.lab import containers
-from labctl.lab.containers import Foothold, Place
-from labctl.lab.deploy import footholds, make_network, the_machine
+from labctl.lab.deploy import make_network
+from labctl.lab.place import Foothold, Place, footholds, the_machine
 from labctl.scenario.load import Loaded
 from labctl.stack.model import Stack
 from labctl.stack.ports import Ports

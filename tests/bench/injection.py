@@ -19,6 +19,7 @@ from labctl.actions.firewall import Iptables
 from labctl.errors import HostError
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
 
@@ -70,7 +71,7 @@ def ways(ground: Ground) -> Iterator[Ways]:
     loaded = whole()
     journal = Journal(new_folder(ground.folder / "runs", "injection", since=ground.session.began))
     try:
-        with deployed(loaded.stack, "bench", loaded.scenario.client.host, ground.session, journal) as lab:
+        with deployed(LabRequest.of(loaded), ground.session, journal) as lab:
             api: Any = ground.connection.api
             joined = api.inspect_container(lab.pod(HOST).service)["HostConfig"]["NetworkMode"]
             yield Ways(lab, str(joined).removeprefix("container:"), ground)

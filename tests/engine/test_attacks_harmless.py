@@ -13,6 +13,7 @@ from labctl.engine.labels import SESSION
 from labctl.errors import UsageError
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
@@ -58,7 +59,7 @@ def lab(session: Session, options: Options, tmp_path_factory: pytest.TempPathFac
     loaded = load(folder / "attack.yaml")
     journal = Journal(new_folder(options.runs, "attack", since=session.began))
     try:
-        with deployed(loaded.stack, "attack", "client", session, journal) as standing:
+        with deployed(LabRequest(loaded.stack, "attack", "client"), session, journal) as standing:
             yield standing
     finally:
         journal.conclude(Result("tests", "attack", "", "", Verdict.SKIPPED, "", "", journal.now, ()))

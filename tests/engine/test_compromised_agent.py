@@ -220,7 +220,7 @@ def test_a_service_on_the_client_s_host_neither_sees_nor_touches_the_clients(
     result = run(of, session, Options(runs=options.runs, allow_images=("stranger-test:*",)))
     assert result.verdict is Verdict.PASSED, f"{result.reason} {result.advice}"
     assert "forged" not in {one.version for phase in result.phases for look in phase.observations for one in look.tries}
-    assert "bin/clients" not in result.services["client"][0]["log"]
+    assert "bin/clients" not in result.services["client"][0].log
 
 
 def test_clients_beside_a_service_have_their_own_processes_and_the_host_s_network(
@@ -278,7 +278,7 @@ def test_lines_of_the_protocol_and_of_reports_are_only_a_log_where_a_service_pri
     right = loaded(tmp_path, "honest", LIES + "\n" + ANSWERS + "serve()")
     failed, passed = run(wrong, session, asked), run(right, session, asked)
     assert (failed.verdict, passed.verdict) == (Verdict.FAILED, Verdict.PASSED), f"{failed.reason} {passed.reason}"
-    assert '"forged"' in failed.services["server"][0]["log"]
+    assert '"forged"' in failed.services["server"][0].log
     tries = [one for phase in failed.phases for look in phase.observations for one in look.tries]
     assert {one.version for one in tries} == {passed.versions["socket"]}
     journal = (Path(failed.folder) / "journal.jsonl").read_text().splitlines()

@@ -99,7 +99,9 @@ def test_a_service_that_eats_memory_is_ended_and_nobody_else(
         assert lab.tool("server", ["true"], 5).exit_code == 0
     eaten = run(loaded(tmp_path, "eaten", EATS), session, Options(clients=("socket",), runs=options.runs))
     assert eaten.verdict is Verdict.INCONCLUSIVE
-    assert eaten.services["server"][0]["exit"].out_of_memory
+    ended = eaten.services["server"][0].exit
+    assert ended is not None
+    assert ended.out_of_memory
 
 
 def test_nothing_that_a_container_prints_is_kept_by_the_engine(

@@ -75,7 +75,7 @@ def test_no_container_has_anything_of_labctl_s_environment(tmp_path: Path, sessi
     of = loaded(tmp_path, "environment", ENV + ANSWERS + "serve()", service={"environment": {"OWN": "is-there"}})
     result = run(of, session, Options(clients=("socket",), runs=tmp_path / "runs", listeners=(look,)))
     assert result.verdict is Verdict.PASSED, result.reason
-    log = result.services["server"][0]["log"]
+    log = result.services["server"][0].log
     assert "is-there" in log
     assert SECRET not in log
     assert any("is-there" in one for one in told)

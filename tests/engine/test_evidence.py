@@ -19,6 +19,7 @@ from labctl.kernel.packets import connections
 from labctl.kernel.pcap import FIN, RECORD, RST, SYN, Captured
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.model import NOBODY, Evidence, Listening, Phase, Result, Verdict
 from labctl.results.journal import PHASE, PHASE_ENDED, Event, Journal, new_folder
@@ -130,7 +131,7 @@ def test_a_run_leaves_everything_that_was_promised(ran: Ran) -> None:
     captures = {f"{host}.pcap" for host in HOSTS[ran.result.scenario]}
     assert {file.name for file in ran.folder.iterdir()} == WRITTEN | captures
     logs = {
-        f"{service}-{number}.log": output["log"]
+        f"{service}-{number}.log": output.log
         for service, outputs in ran.result.services.items()
         for number, output in enumerate(outputs, 1)
     }
@@ -218,7 +219,7 @@ def lab(session: Session, options: Options) -> Iterator[tuple[Lab, Witnesses, Pa
     """Bring up a client and a server whose packets are captured, and those who look at them."""
     loaded = load(installed("scenarios") / "loopback-bind.yaml")
     journal = Journal(new_folder(options.runs, "watched", since=session.began))
-    with deployed(loaded.stack, "tests", "client", session, journal, EVERYTHING) as standing:
+    with deployed(LabRequest.of(loaded, EVERYTHING), session, journal) as standing:
         poll(lambda: 8080 in {one.port for one in standing.pod("server").listeners()}, SOON, "the server to listen")
         yield standing, Witnesses(standing, journal, "client"), journal.folder
     journal.conclude(Result("tests", "watched", "", "", Verdict.SKIPPED, "", "", journal.now, ()))

@@ -78,7 +78,7 @@ def test_the_fixed_phase_saw_as_many_successes_in_a_row_as_asked(session: Sessio
 def test_what_a_removed_server_printed_and_how_it_ended_is_kept(session: Session, options: Options) -> None:
     loaded = load(installed("scenarios") / "loopback-bind.yaml")
     result = run(loaded, session, options)
-    logs = [one["log"] for one in result.services["server"]]
+    logs = [one.log for one in result.services["server"]]
     assert ["listening on" in log for log in logs] == [True, True, True]
     assert "127.0.0.1:8080" in logs[1]
 

@@ -22,6 +22,7 @@ from labctl.engine.stream import STDERR, Stream
 from labctl.kernel import pcap
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.model import Connection, Result, Verdict
 from labctl.results.journal import Journal, new_folder
@@ -183,7 +184,7 @@ def seen(session: Session, options: Options) -> dict[str, Seen]:
     loaded = load(installed("scenarios") / "firewall-reject.yaml")  # it lets the server send any ICMP
     journal = Journal(new_folder(options.runs, "tcpdump", since=session.began))
     found = {}
-    with deployed(loaded.stack, "tests", "client", session, journal, EVERYTHING) as lab:
+    with deployed(LabRequest.of(loaded, EVERYTHING), session, journal) as lab:
         witnesses = Witnesses(lab, journal, "client")
         with tcpdump(session, lab) as independent:
             for time, (done, undone) in TIMES.items():

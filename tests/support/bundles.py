@@ -15,7 +15,7 @@ from typing import Any
 
 from labctl.kernel.packets import connections
 from labctl.kernel.pcap import header
-from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, Verdict
+from labctl.model import Connection, Diagnosis, Evidence, Phase, Result, ServiceRun, Verdict
 from labctl.results.bundle import MANIFEST, Verified, make, verify
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import NOTE, Journal
@@ -58,7 +58,7 @@ def evident(ran: Result, *seen: Connection) -> Result:
     return replace(ran, fingerprint=fingerprint(ran))
 
 
-PRINTED = {"server": [{"log": LOG, "exit": None}]}
+PRINTED = {"server": (ServiceRun(LOG, None),)}
 RAN = evident(replace(result(Verdict.PASSED, reason=UP_TO), services=PRINTED), *captured(2.0))
 
 

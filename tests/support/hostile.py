@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from labctl.lab.deploy import deployed
 from labctl.lab.lab import Lab
+from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.model import Result, Verdict
 from labctl.results.journal import Journal, new_folder
@@ -92,7 +93,7 @@ def standing(of: Loaded, session: Session, options: Options, *, clients: Sequenc
     name = of.scenario.name
     journal = Journal(new_folder(options.runs, name, since=session.began))
     try:
-        with deployed(of.stack, "tests", of.scenario.client.host, session, journal, clients=clients) as lab:
+        with deployed(LabRequest.of(of, clients=clients), session, journal) as lab:
             yield lab
     finally:
         journal.conclude(Result("tests", name, "", "", Verdict.SKIPPED, "", "", journal.now, ()))

@@ -27,6 +27,7 @@ from labctl.model import (
     Packet,
     Phase,
     PhaseResult,
+    ServiceRun,
     Verdict,
 )
 from labctl.report import bundled as bundled_report
@@ -97,7 +98,7 @@ def test_nothing_in_a_bundle_steers_the_terminal_or_forges_a_line(tmp_path: Path
         reason=NASTY,
         advice=NASTY,
         versions={NASTY: NASTY, "labctl": NASTY},
-        services={"x": [NASTY]},
+        services={"x": (ServiceRun(NASTY, None),)},
     )
     [faulted] = nasty.phases
     [seen] = faulted.observations

@@ -190,3 +190,13 @@ def test_any_values_are_an_example_or_mistakes_at_a_place(
         assert str(error)
     else:
         assert isinstance(parsed, Example)
+
+
+def test_what_many_share_is_parsed_once(tmp_path: Path) -> None:
+    """A stack is read for each scenario on it; a file that was changed meanwhile is parsed anew."""
+    file = tmp_path / "shared.yaml"
+    file.write_text(f"a: {tmp_path.name}\n")
+    first = documents.read(file)
+    assert documents.read(file).value is first.value
+    file.write_text("a: other\n")
+    assert documents.read(file).value == {"a": "other"}

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import NotWritten, UsageError
-from labctl.model import Outcome, Result, Verdict
+from labctl.model import Phase, PhaseResult, Result, Verdict
 from labctl.report.estimate import earlier
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import DOCKER, KEPT, NOTE, UNKEPT, Event, Journal, new_folder
 from labctl.results.result import find_run
 from labctl.system.places import CONTROLS, RUNS
 
+FAULTED = PhaseResult(Phase.FAULTED, 1.0, 2.5)
 RESULT = Result("1", "a", "A", "firewall", Verdict.PASSED, "because", "", 1.0, ())
 
 
@@ -37,10 +38,10 @@ def test_every_listener_hears_every_event(tmp_path: Path) -> None:
     first: list[Event] = []
     second: list[Event] = []
     journal = Journal(tmp_path / "run", (first.append, second.append))
-    journal.note(NOTE, "one", detail=7)
+    journal.note(NOTE, "one", result=FAULTED)
     journal.conclude(RESULT)
     assert first == second == journal.events
-    assert first[0].details == {"detail": 7}
+    assert first[0].details == {"result": FAULTED}
 
 
 def test_what_is_timed_is_written_also_when_it_fails(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_what_happens_after_the_end_is_heard_and_does_no_harm(tmp_path: Path) ->
     """A try that was cut off with its lab may still report."""
     journal = Journal(tmp_path / "run")
     journal.conclude(RESULT)
-    journal.note(NOTE, "late", outcome=Outcome.OK)
+    journal.note(NOTE, "late", result=FAULTED)
     assert lines(journal) == []
     assert [event.text for event in journal.events] == ["late"]
 

@@ -16,6 +16,7 @@ from labctl.model import (
     Connection,
     Diagnosis,
     Evidence,
+    Exit,
     Finding,
     Listening,
     Look,
@@ -24,6 +25,7 @@ from labctl.model import (
     Phase,
     PhaseResult,
     Result,
+    ServiceRun,
     Verdict,
 )
 from labctl.results.journal import Journal
@@ -56,7 +58,7 @@ def written(one: Result) -> str:
 def test_what_a_journal_wrote_is_read_back_exactly(tmp_path: Path) -> None:
     ran = replace(
         result(Verdict.FAILED, "server-down", phase(Phase.HEALTHY, OK, wrong="requests should come to ok"), RICH),
-        services={"server": [{"log": "listening", "exit": {"code": 137, "out_of_memory": True}}]},
+        services={"server": (ServiceRun("listening", Exit(137, out_of_memory=True)),)},
         names={"address.server": "198.19.3.3"},
         timeout=2.0,
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from labctl.lab.containers import Foothold, Machine, Place, on_the_machine, sandbox
+from labctl.lab.containers import on_the_machine, sandbox
+from labctl.lab.place import Foothold, Machine, Place
 from labctl.language.fields import Written
 from labctl.stack.ports import FIRST, LAST, Port, Ports
 from labctl.stack.service import Service
