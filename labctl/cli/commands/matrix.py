@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ import click
 from labctl.cli import complete
 from labctl.cli.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.cli.common import allow_image, console, exit_with, loaded_scenarios, only_clients
+from labctl.cli.reports import Wanted, as_json, report, runs_of, wanted, write
 from labctl.errors import Interrupted, LabctlError, UsageError
-from labctl.system import files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 @only_clients
 @allow_image
 @with_controls
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
+@report
+@as_json
 def command(
     names: tuple[str, ...],
     jobs: int,
@@ -44,6 +44,7 @@ def command(
     clients: tuple[str, ...],
     images: tuple[str, ...],
     with_controls: bool,
+    reports: tuple[Wanted, ...],
     as_json: bool,
 ) -> int:
     """Run every scenario, or those named, and say what each came to.
@@ -57,14 +58,14 @@ def command(
     from labctl.run.run import Options
     from labctl.scenario import catalogue
 
-    if junit is not None:
-        files.demand_room(junit, "--junit")
-    if with_controls and as_json:
+    every = wanted(reports, as_json=as_json, junit=junit)
+    printed = any(one.printed for one in every)
+    if with_controls and printed:
         raise UsageError(NO_JSON)
     chosen = _selected(loaded_scenarios(names or sorted(catalogue.own()), clients), keyword)
     options = Options(clients=clients, allow_images=images)
     planned = repeated(chosen, options, repeat)
-    out = console(stderr=as_json, quiet=as_json)
+    out = console(stderr=printed, quiet=printed)
     many = Many(out, [one.loaded.scenario.name for one in planned], jobs, earlier(options.runs))
     began = time.monotonic()
     cut_off = "labctl broke"
@@ -78,10 +79,9 @@ def command(
     finally:
         results = [many.ended.get(number) for number in range(len(planned))]
         try:
-            _tell(out, chosen * repeat, results, as_json=as_json, seconds=time.monotonic() - began, cut_off=cut_off)
+            _tell(out, chosen * repeat, results, seconds=time.monotonic() - began, cut_off=cut_off)
         finally:
-            if junit is not None:
-                _write(junit, chosen * repeat, results, cut_off)
+            write(every, runs_of(chosen * repeat, results, cut_off))
     code = exit_with([one for one in results if one], repeated=repeat > 1)
     return controlled_too(code, out, chosen, clients, images, jobs=jobs) if with_controls else code
 
@@ -105,7 +105,6 @@ def _tell(
     planned: Sequence[Loaded],
     results: Sequence[Result | None],
     *,
-    as_json: bool,
     seconds: float,
     cut_off: str,
 ) -> None:
@@ -115,19 +114,5 @@ def _tell(
     ended = [one for one in results if one]
     if cut_off and not ended:
         return
-    if as_json:
-        from labctl.report.text import json_text
-
-        click.echo(json_text([asdict(result) for result in ended]))
     unrun = dict.fromkeys(one.scenario.name for one, result in zip(planned, results, strict=True) if result is None)
     summary(out, ended, seconds=seconds, unrun=list(unrun), cut_off=bool(cut_off))
-
-
-def _write(junit: Path, planned: Sequence[Loaded], results: Sequence[Result | None], cut_off: str) -> None:
-    from labctl.report.junit import Case, write
-
-    cases = [
-        Case(one.scenario.name, one.scenario.cause, one.scenario.stack, result)
-        for one, result in zip(planned, results, strict=True)
-    ]
-    write(junit, cases, cut_off)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ import click
 from labctl.cli import complete
 from labctl.cli.commands._controls import NO_JSON, controlled_too, with_controls
 from labctl.cli.common import allow_image, console, exit_with, loaded_scenarios, only_clients
+from labctl.cli.reports import Wanted, as_json, report, runs_of, wanted, write
 from labctl.errors import UsageError
 from labctl.model import Result, Verdict
 
@@ -27,7 +27,8 @@ KEEP = ("never", "on-failure", "always")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")
 @with_controls
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
+@report
+@as_json
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
 def command(
     names: tuple[str, ...],
@@ -37,6 +38,7 @@ def command(
     dry_run: bool,
     timings: bool,
     with_controls: bool,
+    reports: tuple[Wanted, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -44,19 +46,21 @@ def command(
     chosen = loaded_scenarios(names, clients)
     if dry_run:
         return _dry_run(chosen)
-    _demand_sense(keep, with_controls=with_controls, as_json=as_json)
+    every = wanted(reports, as_json=as_json)
+    printed = any(one.printed for one in every)
+    _demand_sense(keep, with_controls=with_controls, printed=printed)
     from labctl.lab.session import ready
     from labctl.report import terminal
     from labctl.run.run import Options, run
 
-    out = console(stderr=as_json)
+    out = console(stderr=printed)
     results: list[Result] = []
     with ready(chosen, images) as session:
         for one in chosen:
             events: list[Any] = []
             listeners: list[Any] = [events.append]
             show = terminal.Terminal(out, one.scenario)
-            quietly = as_json or quiet
+            quietly = printed or quiet
             if not quietly:
                 listeners.append(show)
             visit = _keeper(keep, out, show, session)
@@ -67,23 +71,20 @@ def command(
                 with show.shown():
                     result = run(one, session, options)
             results.append(result)
-            if quiet and not as_json:
+            if quiet and not printed:
                 out.print(terminal.verdict_line(result), soft_wrap=True)
-            elif not as_json:
+            elif not printed:
                 terminal.verdict(out, result)
             if timings:
                 terminal.timings(out, events)
-    if as_json:
-        from labctl.report.text import json_text
-
-        click.echo(json_text([asdict(result) for result in results]))
+    write(every, runs_of(chosen, results))
     code = exit_with(results)
     return controlled_too(code, out, chosen, clients, images) if with_controls else code
 
 
-def _demand_sense(keep: str, *, with_controls: bool, as_json: bool) -> None:
+def _demand_sense(keep: str, *, with_controls: bool, printed: bool) -> None:
     """Raise UsageError where options do not go together, or with how labctl was called."""
-    if with_controls and as_json:
+    if with_controls and printed:
         raise UsageError(NO_JSON)
     if keep != "never" and not sys.stdin.isatty():
         raise UsageError(

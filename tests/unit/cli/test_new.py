@@ -92,6 +92,7 @@ def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]
                 yield from models(part)
 
 
+actions.discover()
 PARTS = sorted({*models(Scenario), actions.Until}, key=str)
 
 

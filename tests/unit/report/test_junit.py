@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.cli.reports import Wanted, write
 from labctl.errors import HostError
 from labctl.model import Phase, Result, Verdict
 from labctl.report.facts import properties
-from labctl.report.junit import Case, write
+from labctl.report.kinds.junit import Kind
+from labctl.report.report import Case, Runs
 from labctl.report.terminal import as_text
 from support.handmade import OK, REFUSED, phase, result
 
@@ -27,7 +29,7 @@ FAILED = result(
 def written(file: Path, *results: Result | None, cut_off: str = "") -> ET.Element:
     """Write results, and return the one suite as another parser reads it."""
     cases = [Case(one.scenario if one else "unrun", "not-running", "pair", one) for one in results]
-    write(file, cases, cut_off)
+    file.write_bytes(Kind().render(Runs(cases, cut_off)))
     [suite] = ET.parse(file).getroot()  # noqa: S314 - our own
     return suite
 
@@ -114,12 +116,13 @@ def test_control_characters_are_written_out_visibly(tmp_path: Path) -> None:
     assert r"\x1b[31mred\x00\ufffe\ud800" in (failure.text or "")
 
 
-def test_a_file_that_cannot_be_written_is_told_and_the_one_before_stays_whole(tmp_path: Path) -> None:
-    written(tmp_path / "r.xml", result())
-    assert [one.name for one in tmp_path.iterdir()] == ["r.xml"]
-    with pytest.raises(HostError, match="cannot be written"):
-        write(tmp_path / "nowhere" / "r.xml", [])
+def test_a_file_that_cannot_be_written_is_told_and_one_that_can_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "r.xml"
+    file.write_text("before")
     (tmp_path / "taken.xml").mkdir()
-    with pytest.raises(HostError, match="cannot be written"):
-        write(tmp_path / "taken.xml", [])
+    for wrong in ("nowhere/r.xml", "taken.xml"):
+        with pytest.raises(HostError, match="cannot be written"):
+            write([Wanted("junit", str(tmp_path / wrong), "--junit")], Runs([]))
+    write([Wanted("junit", str(file), "--junit")], Runs([]))
+    assert file.read_text().startswith("<?xml")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["r.xml", "taken.xml"]

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from labctl.model import Result, Verdict
+from labctl.model import Verdict
 from labctl.report.facts import properties
+from labctl.report.report import Case, Report, Runs
 from labctl.report.terminal import as_text
 from labctl.report.text import plain
-from labctl.system import files
 
 NOT_RUN = "the matrix ended before this had run"
 KINDS: dict[Verdict, Callable[..., Failure | Error | Skipped]] = {
@@ -27,30 +25,19 @@ KINDS: dict[Verdict, Callable[..., Failure | Error | Skipped]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One run that was planned, and what it came to, or None where it has not run to its end."""
+class Kind(Report):
+    """One suite, in which each run is a case; what has not run is skipped, or an error where it was cut off."""
 
-    scenario: str
-    cause: str
-    stack: str
-    result: Result | None
-
-
-def write(file: Path, cases: Sequence[Case], cut_off: str = "") -> None:
-    """Write all cases to a file, which is there whole or not at all.
-
-    `cut_off` is why the matrix has ended before its time, if it has: what has not run is then an error.
-    Raises NotWritten where the file cannot be written.
-    """
-    suite = TestSuite("labctl")
-    for case, name in zip(cases, _names(cases), strict=True):
-        suite.add_testcase(_case(case, name, cut_off))
-    document = JUnitXml("labctl")
-    document.add_testsuite(suite)
-    text = io.BytesIO()
-    document.write(text, pretty=True)
-    files.write(file, text.getvalue())
+    def render(self, runs: Runs) -> bytes:
+        """Return the document."""
+        suite = TestSuite("labctl")
+        for case, name in zip(runs.cases, _names(runs.cases), strict=True):
+            suite.add_testcase(_case(case, name, runs.cut_off))
+        document = JUnitXml("labctl")
+        document.add_testsuite(suite)
+        text = io.BytesIO()
+        document.write(text, pretty=True)
+        return text.getvalue()
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
