@@ -161,7 +161,7 @@ class DeadlineExceeded(LabError):
 
     def __init__(self, awaited: str, seconds: float, *, last: str = "") -> None:
         means = f"Last seen:\n{indented(last)}" if last.strip() else ""
-        super().__init__(f"waited {seconds:g} s for {awaited}, in vain.", means=means)
+        super().__init__(f"timed out after {seconds:g} s waiting for {awaited}.", means=means)
         self.awaited = awaited
         self.seconds = seconds
         self.last = last

@@ -171,10 +171,9 @@ class ServiceRun:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judged statement: about whom or what, the claim, whether it held, what was seen, what the client said.
+    """One judged expectation of a client, or of a piece of evidence.
 
-    It is about a client, or about a piece of evidence. Claim and sight are predicates: `should come to ok`, `came to
-    refused`.
+    `claim` is what was expected (`refused`, `failure at receive`), `seen` what happened, as a predicate (`got ok`).
     """
 
     about: str
@@ -182,7 +181,7 @@ class Finding:
     held: bool
     seen: str
     said: str = ""
-    busy: bool = False  # it did not hold, and a machine with a processor for everybody may show otherwise
+    busy: bool = False  # it did not hold, and might on a machine with a processor for every process
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def _unset(written: Any) -> Any:
 
 def _changed(settings: ClientSettings) -> ClientSettings:
     if not settings.model_fields_set:
-        raise ValueError(f"nothing of the client is changed here: name its {', '.join(ClientSettings.model_fields)}")
+        raise ValueError(f"this step changes nothing; set one or more of {', '.join(ClientSettings.model_fields)}")
     return settings
 
 

@@ -34,12 +34,12 @@ class Iptables(Action, key="iptables"):
     @pydantic.model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.rule is None) == (self.delete is None):
-            raise ValueError("iptables takes either `rule` (to insert) or `delete`")
+            raise ValueError("iptables needs either `rule` (to insert) or `delete`")
         _, chain, specification = self._parts()
         if not specification or chain.startswith("-") or chain == "iptables":
             raise ValueError("a rule is a chain and a match or target, such as INPUT -p tcp --dport 8080 -j DROP")
         if options := [word for word in specification if OF_THE_PROGRAM.match(word)]:
-            raise ValueError(f"{options[0]!r} is no part of a rule, but an option of iptables itself")
+            raise ValueError(f"{options[0]!r} is an option of iptables itself, not a part of a rule")
         return self
 
     def _parts(self) -> tuple[list[str], str, list[str]]:
@@ -92,7 +92,7 @@ class Nft(Action, key="nft"):
     @pydantic.model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.rule is None) == (self.delete is None):
-            raise ValueError("nft takes either `rule` (to insert) or `delete`")
+            raise ValueError("nft needs either `rule` (to insert) or `delete`")
         if not RULE.fullmatch(self._written):
             raise ValueError(
                 "a rule is a family, a table, a chain and a statement: inet filter input tcp dport 8080 drop"

@@ -94,7 +94,7 @@ class Route(Action, key="route"):
     def _one_of_them(self) -> Self:
         written = [one for one in (self.add, self.replace, self.delete) if one is not None]
         if len(written) != 1:
-            raise ValueError("route takes one of `add`, `replace` and `delete`")
+            raise ValueError("route needs one of `add`, `replace` and `delete`")
         try:
             words = shlex.split(written[0])
         except ValueError as error:

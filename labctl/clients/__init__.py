@@ -67,7 +67,7 @@ class Target(NamedTuple):
         if parts.scheme not in (*PORTS, UNIX):
             raise ValueError(f"begins with none of {', '.join(f'{scheme}://' for scheme in (*PORTS, UNIX))}")
         if "@" in parts.netloc:
-            raise ValueError("has a user in it; what is tried is shown, and nothing secret belongs there")
+            raise ValueError("contains a user name; targets are shown in reports, so they must hold no secret")
         if parts.scheme == UNIX:
             return cls._at_socket(url)
         port = PORTS[parts.scheme] if parts.port is None else parts.port

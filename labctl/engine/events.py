@@ -108,7 +108,7 @@ class Events:
         with self._changed:
             self._broken = EngineUnavailable(
                 f"the engine's event stream broke and could not be opened again: {error.what}",
-                means=f"So nothing is known any more of which containers run. At first: {why}",
+                means=f"labctl no longer knows which containers run. At first: {why}",
                 todo="See `labctl engine status`; then run again.",
             )
             self._changed.notify_all()

@@ -102,7 +102,9 @@ def _records(captured: Captured) -> Iterator[tuple[int, bytes]]:
     begins = FILE.unpack_from(pcap) if len(pcap) >= FILE.size else (0,)
     if (begins[0], begins[-1]) != (MAGIC, COOKED):
         first = pcap[: FILE.size].hex() or "nothing"
-        raise ValueError(f"the capture of {captured.host!r} is no pcap file of cooked packets: it begins with {first}")
+        raise ValueError(
+            f"the capture of {captured.host!r} is not a pcap file of cooked packets: it begins with {first}"
+        )
     at = FILE.size
     while at + RECORD.size <= len(pcap):
         seconds, nanoseconds, kept, _ = RECORD.unpack_from(pcap, at)

@@ -33,7 +33,7 @@ class Effect(StrEnum):
 class Shown(Written):
     """What the controls of one scenario have shown; what has never run is not there."""
 
-    without_fault: Effect | None = Field(default=None, description="What the clients see where nothing is broken.")
+    without_fault: Effect | None = Field(default=None, description="What the clients get while nothing is broken.")
     fixes: dict[Name, Effect] = Field(default={}, description="What the fix of another scenario does, by its name.")
     traps: dict[str, Effect] = Field(default={}, description="What each trap does, by its remedy.")
     answers: dict[str, bool] = Field(

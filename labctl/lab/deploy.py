@@ -23,7 +23,7 @@ from labctl.lab.place import Layout
 from labctl.lab.pod import Pod
 from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
-from labctl.lab.witness import Witness, prepare
+from labctl.lab.witness import Limits, Witness, prepare
 from labctl.results.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
 
 ENDS_WITHIN = 2.0  # seconds for a host to end; a container takes a tenth of that
@@ -81,9 +81,11 @@ def _host(layout: Layout, name: str, session: Session, journal: Journal) -> Host
     service, place = layout.request.stack.services[name], layout.place(name)
     if service.on_the_machine:
         return OnMachine(name, service, place, session)
-    captures = layout.request.captures
-    witness = None if captures is None else Witness(name, partial(journal.append, f"{name}.pcap"), captures)
-    return Pod(name, service, place, session, witness)
+    return Pod(name, service, place, session, _witness(name, journal, layout.request.captures))
+
+
+def _witness(host: str, journal: Journal, captures: Limits | None) -> Witness | None:
+    return None if captures is None else Witness(host, partial(journal.append, f"{host}.pcap"), captures)
 
 
 def _begin(

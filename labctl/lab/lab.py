@@ -250,7 +250,7 @@ class Lab:
 
             poll(decided, until.within, f"{name} until {until}", last=host.log)
         if not held:
-            raise LabError(f"{name} was awaited until {until}, in vain.", means=self.last_words())
+            raise LabError(f"timed out waiting for {name} until {until}.", means=self.last_words())
 
     def _holds(self, host: Host, until: Until) -> bool:
         if until.listens is not None:

@@ -115,7 +115,7 @@ class Program:
                 answer.set_result(reply["ok"])
         except (ValueError, KeyError, TypeError, RecursionError, InvalidStateError):
             self._printed = (self._printed + line.decode(errors="replace"))[-KEPT_OUTPUT:]
-            self._lose("it sent something that is no reply")
+            self._lose("it sent something that is not a reply")
 
     def _lose(self, why: str) -> None:
         with self._lock:

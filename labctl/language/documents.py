@@ -18,11 +18,11 @@ __all__ = ["Document", "M", "Path", "Place", "parse", "quoted", "read", "written
 
 QUOTED = re.compile(r"'([^']+)'")
 WORDS = {  # in place of pydantic's own
-    **dict.fromkeys(("tuple_type", "list_type"), "a list is wanted."),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a mapping of keys and values is wanted."),
-    "string_type": "a text is wanted.",
-    "bool_type": "true or false is wanted.",
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number is wanted."),
+    **dict.fromkeys(("tuple_type", "list_type"), "expected a list."),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected a mapping of keys and values."),
+    "string_type": "expected text.",
+    "bool_type": "expected true or false.",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "expected a whole number."),
 }
 
 M = TypeVar("M", bound=pydantic.BaseModel)

@@ -58,7 +58,7 @@ def _in_stack(kind: str, key: str) -> AfterValidator:
 def _seconds(value: Any) -> float:
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", str(value).strip(), re.ASCII)
     if not found:
-        raise ValueError("is no duration; write a number and ms, s or m, such as 300ms, 2s or 10m")
+        raise ValueError("is not a duration; write a number and ms, s or m, such as 300ms, 2s or 10m")
     seconds = float(found[1]) * UNITS[found[2]]
     if seconds > LONGEST:
         raise ValueError(f"is longer than {LONGEST / UNITS['m']:g}m, the longest that any step may take")
@@ -83,7 +83,7 @@ def _pattern(value: str) -> str:
         _compiled(value)
     except re2.error as error:
         said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"is no pattern that RE2 understands: {said}") from error
+        raise ValueError(f"is not a pattern that RE2 understands: {said}") from error
     return value
 
 
@@ -138,13 +138,13 @@ def _allowed(sysctls: dict[str, str]) -> dict[str, str]:
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", value):
-        raise ValueError("is no name: a letter, then letters, digits and hyphens, all in lower case, 63 at most")
+        raise ValueError("is not a name; use a letter, then letters, digits and hyphens, in lower case, 63 at most")
     return value
 
 
 def _variable(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", value):
-        raise ValueError("is no name of an environment variable")
+        raise ValueError("is not the name of an environment variable")
     return value
 
 
@@ -156,7 +156,7 @@ def address(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value if "%" not in value else ""))
     except ValueError:
-        raise ValueError("is no address, such as 198.19.0.1") from None
+        raise ValueError("is not an address; write one such as 198.19.0.1") from None
 
 
 def _listener(value: str) -> str:
@@ -166,7 +166,7 @@ def _listener(value: str) -> str:
     except ValueError:
         plain = ""
     if not plain or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 1 <= int(port) <= LAST_PORT:
-        raise ValueError("is no address and port, such as 0.0.0.0:8080")
+        raise ValueError("is not an address and port; write one such as 0.0.0.0:8080")
     return f"{plain}:{int(port)}"
 
 
@@ -189,7 +189,7 @@ def _command(value: Any) -> Any:
     if not words or not all(isinstance(word, str) for word in words):
         raise ValueError("a command is a line for the shell, or a list of its words")
     if not words[0].strip():
-        raise ValueError("there is no command here")
+        raise ValueError("the command is empty")
     return value
 
 
@@ -207,9 +207,9 @@ COMPARED: dict[str, Callable[[int, int], bool]] = {
 def _amount(value: Any) -> Any:
     written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(written, str) or not AMOUNT.fullmatch(written.strip()):
-        raise ValueError("is no amount: a number, or one with >, >=, < or <= before it, such as >0")
+        raise ValueError("is not an amount; write a number, with >, >=, < or <= before it if needed, such as >0")
     if re.fullmatch(r"<\s*0+", written.strip()):
-        raise ValueError("is an amount that nothing has: no counter moves backwards")
+        raise ValueError("is an amount that no counter can have: counters do not decrease")
     return written.strip()
 
 

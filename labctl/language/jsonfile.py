@@ -47,7 +47,7 @@ def read(file: Path, model: type[M], todo: str) -> M | None:
     if file.is_symlink() and leads_out(file, file.parent):
         raise mistakes(file, todo, LINK)
     if not (file.is_file() or file.is_dir()):  # to open a pipe would be to wait for who writes to it
-        raise mistakes(file, todo, "this is no file that could be read.")
+        raise mistakes(file, todo, "this is not a regular file.")
     try:
         with file.open("rb") as opened:
             raw = opened.read(MOST_BYTES + 1)

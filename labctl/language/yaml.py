@@ -105,7 +105,7 @@ class Reader:
         if self.length > MOST_BYTES:
             raise Mistakes([Mistake(*place, TOO_MUCH)])
         if unseen := UNSEEN.search(node.value):
-            wrong = f"the character U+{ord(unseen[0]):04X} is refused: a terminal obeys it, or nobody can see it."
+            wrong = f"the character U+{ord(unseen[0]):04X} is refused: it controls terminals or is invisible."
             raise Mistakes(
                 [Mistake(*place, wrong, "Leave it out, or write it as the program that reads it escapes it.")]
             )
@@ -166,7 +166,7 @@ def _text(file: File, shown: str) -> str:
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:  # noqa: PTH123 - O_NONBLOCK
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # a pipe would be waited for, a device has no end
-                raise Mistakes([Mistake(shown, 1, 1, "this is no regular file.")])
+                raise Mistakes([Mistake(shown, 1, 1, "this is not a regular file.")])
             raw = opened.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
             wrong = f"this file is larger than {MOST_BYTES >> 10} KiB, and no scenario or stack needs as much."

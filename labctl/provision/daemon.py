@@ -87,7 +87,7 @@ def _permitted(environment: Mapping[str, str], silence: EngineUnavailable) -> No
         means = "labctl can start one on Linux only."
         raise EngineUnavailable(silence.what, means=means, todo="Start Docker Desktop, or set DOCKER_HOST.")
     if not debian.is_root():
-        means = "Starting one takes root."
+        means = "Only root can start one."
         todo = "Start the machine's own (`sudo systemctl start docker`), or run `labctl engine start` as root."
         raise EngineUnavailable(silence.what, means=means, todo=todo)
 
@@ -191,7 +191,7 @@ def _launched(private: Private, environment: Mapping[str, str]) -> Connection:
             raise
         said = debian.last_lines(private.log.read_text(errors="replace"))
         raise HostError(
-            f"dockerd did not come to answer ({'it ended' if dockerd.returncode > 0 else f'in {START:g} s'}).",
+            f"dockerd did not answer ({'it ended' if dockerd.returncode > 0 else f'in {START:g} s'}).",
             means=f"Its log, {private.log}, ends with:\n{indented(said)}",
             todo="Start an engine in another way, or set DOCKER_HOST to one elsewhere.",
         ) from error

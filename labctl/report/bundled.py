@@ -29,7 +29,7 @@ def sound(verified: Verified, manifest: Manifest) -> str:
 def show(console: Console, contents: Contents, verified: Verified) -> None:
     """Print what is wrong with a bundle, where it was made, what its run saw, which files it holds."""
     if verified.problems:
-        console.print(Text("This is no evidence: something is wrong with it.", style="bold red"))
+        console.print(Text("Do not rely on this bundle: it has problems.", style="bold red"))
         for problem in verified.problems:
             console.print(Text(f"  {one_line(problem)}", style="red"), soft_wrap=True)
         console.print()

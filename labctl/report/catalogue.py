@@ -51,9 +51,9 @@ def _errors(entry: Entry, clients: Sequence[str]) -> Iterator[str]:
 
 def _apart(steps: Tree) -> Iterator[str]:
     if not isinstance(steps, Fork):
-        yield "No diagnosis step on file tells them apart.\n"
+        yield "No recorded diagnosis step distinguishes them.\n"
         return
-    yield "What tells them apart:\n\n```"
+    yield "To distinguish them:\n\n```"
     yield from map(_line, drawn(steps))
     yield "```\n"
 

@@ -24,7 +24,9 @@ def lookalikes(console: Console, groups: Sequence[Group], entries: Sequence[Entr
         for name in names:
             console.print(Text(f"  {name}"), soft_wrap=True)
         steps = tree(names, entries)
-        console.print("  what tells them apart:" if len(leaves(steps)) > 1 else "  nothing on file tells them apart.")
+        console.print(
+            "  to distinguish them:" if len(leaves(steps)) > 1 else "  no recorded diagnosis step distinguishes them."
+        )
         for line in drawn(steps) if len(leaves(steps)) > 1 else ():
             console.print(Text(plain(f"    {line}")), soft_wrap=True)
         for left in leaves(steps):

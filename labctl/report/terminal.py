@@ -25,7 +25,7 @@ COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE:
 HEADINGS = {
     Phase.HEALTHY: "healthy: the stack as it should be",
     Phase.FAULTED: "faulted: the fault is in place",
-    Phase.UNFIXED: "unfixed: nothing is done but wait",
+    Phase.UNFIXED: "unfixed: nothing is changed, only time passes",
     Phase.FIXED: "fixed: the documented fix is applied",
 }
 DOING = {
@@ -107,13 +107,13 @@ class _Phase:
     def show(self, result: PhaseResult) -> None:
         took = milliseconds(result.ended - result.began)
         begun = bool(result.observations)
-        heading = HEADINGS[result.phase] if begun else f"{result.phase}: {DOING[result.phase]}, in vain"
+        heading = HEADINGS[result.phase] if begun else f"{result.phase}: {DOING[result.phase]}, without success"
         self.console.print(Text.assemble(self.indent, (heading, "bold"), ("  " + took, "dim")), soft_wrap=True)
         for done in result.done:
             self._line("$ " + _further_lines(done), style="cyan")
         if result.phase is Phase.UNFIXED and len(result.observations) > 1:
             seconds = result.observations[-1].at - result.observations[0].at
-            self._line(f"looked {len(result.observations)} times in {milliseconds(seconds)}; the last time:")
+            self._line(f"tried {len(result.observations)} times in {milliseconds(seconds)}; the last try:")
         for observation in result.observations[-1:]:
             self._observation(observation, brief=result.phase is Phase.UNFIXED)
         self._evidence(result)
@@ -130,7 +130,7 @@ class _Phase:
             if one.says and not brief:
                 self._line("  " + one_line(one.says))
             for finding in wrong[:1]:  # where the outcome is another, so is the rest
-                self._line(f"  not as expected: it {one_line(finding.claim)}", style="red")
+                self._line(f"  expected {one_line(finding.claim)}", style="red")
 
     def _evidence(self, result: PhaseResult) -> None:
         """Show what the kernels saw: of the fault, and once it is mended."""
@@ -142,10 +142,10 @@ class _Phase:
         wrong = [one for one in evidence.findings if not one.held]
         ascii_only = not self.console.encoding.startswith("utf")
         if evidence.expected is not None and any(one.about == WIRE for one in wrong):
-            self._line("on the wire there should be:", style="red")
+            self._line("expected on the wire:", style="red")
             server = evidence.connections[0].server if evidence.connections else "server"
             self._lines(expected_ladder(evidence.expected, evidence.client, server, ascii=ascii_only))
-            self._line("and there was:", style="red")
+            self._line("captured:", style="red")
         self._lines(ladder(evidence.connections, evidence.client, ascii=ascii_only))
         if result.phase is Phase.FAULTED:
             for host in dict.fromkeys(one.server for one in evidence.connections if one.server in evidence.hosts):
@@ -156,7 +156,7 @@ class _Phase:
             if one.about != WIRE:
                 self._line(f"{one_line(one.about)} {one_line(one.seen)}", style="" if one.held else "red")
                 if not one.held:
-                    self._line(f"  not as expected: it {one_line(one.claim)}", style="red")
+                    self._line(f"  expected {one_line(one.claim)}", style="red")
 
     def _diagnosis(self, step: Diagnosis) -> None:
         self._line(f"what shows the cause, on {step.host} ({step.by}):" if step.judged else f"seen on {step.host}:")

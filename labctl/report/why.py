@@ -17,9 +17,9 @@ NOTHING = "No error of a connection is in this text."
 WANTED = (
     "labctl knows Python's tracebacks, the messages of curl, nc, Node.js, Go and many others, and errno(3)'s names."
 )
-UNKNOWN = "The text does not say what the connection came to, so that nothing can be said of it."
-UNMEASURED = "No scenario of this lab gives this error, so nothing is known of its causes."
-PARTS = f"({SERVER_PORT} is the port that the server is set to; server, client and router are whose part it is.)"
+UNKNOWN = "The text does not say how the connection failed, so its cause cannot be told."
+UNMEASURED = "No scenario shows this error, so its cause cannot be told."
+PARTS = f"({SERVER_PORT} is the port the server is configured with; server, client and router are the roles of hosts.)"
 ITSELF = (
     "The target is the machine, or the container, that the client runs on: no device in between can be the cause, and "
     "in a container it is not the server's. The lab has measured from one machine to another."
@@ -84,14 +84,14 @@ def _exact(cause: Cause, answer: Answer) -> str:
 def _next(console: Console, answer: Answer) -> None:
     if not isinstance(answer.next, Fork):
         if len(answer.causes) > 1:
-            _line(console, "\nNothing on file tells them apart.", "yellow")
+            _line(console, "\nNo recorded diagnosis step distinguishes them.", "yellow")
         return
-    _line(console, "\nWhat tells them apart; ask this first:")
+    _line(console, "\nTo distinguish them, check this first:")
     for line in drawn(answer.next, lambda question: adapted(question, answer.symptom)):
         _line(console, f"  {line}")
     for left in leaves(answer.next):
         if len(left) > 1:
-            _line(console, f"Nothing on file tells apart: {', '.join(left)}", "yellow")
+            _line(console, f"No recorded diagnosis step distinguishes: {', '.join(left)}", "yellow")
 
 
 def _fixes(console: Console, answer: Answer) -> None:

@@ -123,7 +123,7 @@ class _Unpacked:
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
         except (tarfile.TarError, ValueError) as error:
-            raise Broken(f"is none of labctl's, or damaged, {self._where}: {error}") from error
+            raise Broken(f"is not a bundle of labctl, or is damaged, {self._where}: {error}") from error
         self._where = f"in {header.name}"
         if header.size < 0:
             raise Broken(f"is damaged {self._where}: fewer than no bytes")
@@ -163,7 +163,7 @@ class _Unpacked:
         except EOFError as error:
             raise Broken(f"is cut off {self._where}") from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise Broken(f"is none of labctl's, or damaged, {self._where}: {error}") from error
+            raise Broken(f"is not a bundle of labctl, or is damaged, {self._where}: {error}") from error
         self._left -= len(content)
         if self._left < 0:
             raise Broken(f"unpacks to more than {MOST_BYTES >> 20} MiB")

@@ -164,7 +164,7 @@ def _manifest(raw: bytes | None) -> Manifest:
     try:
         manifest = _adapter().validate_json(raw, strict=True)
     except ValidationError as error:
-        raise UsageError(f"{MANIFEST}: is no manifest: {results.first_mistake(error)}") from error
+        raise UsageError(f"{MANIFEST}: is not a manifest: {results.first_mistake(error)}") from error
     if manifest.format != FORMAT:
         raise UsageError(f"{MANIFEST}: is of format {manifest.format}, and labctl {__version__} knows {FORMAT} only")
     return manifest

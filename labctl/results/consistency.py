@@ -27,7 +27,7 @@ def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
     try:
         computed = fingerprint(result)
     except ValueError as error:
-        yield f"{results.NAME}: tells what no run does: {error}"
+        yield f"{results.NAME}: reports what no run does: {error}"
     else:
         if result.fingerprint != computed:
             told = f"its fingerprint is {result.fingerprint}" if result.fingerprint else "has no fingerprint"
@@ -39,7 +39,7 @@ def doctored(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
         yield f"{results.COUNTERS}: is not what {results.NAME} has of the counters"
     yield from _logs(result, members)
     if any(map(_connections, result.phases)) and not any(name.endswith(PCAP) for name in members):
-        yield f"{results.NAME}: tells of connections, and there is no capture that shows any"
+        yield f"{results.NAME}: reports connections, but there are no captures"
     yield from contradictions(
         result,
         {name.removesuffix(PCAP): pcap for name, pcap in members.items() if name.endswith(PCAP)},
@@ -52,18 +52,18 @@ def _unproved(result: Result) -> Iterator[str]:
         return
     phases = [phase.phase for phase in result.phases]
     if phases != list(Phase)[: len(phases)] or not phases:
-        yield f"{results.NAME}: passed, and tells of the phases {', '.join(phases) or 'none'}"
+        yield f"{results.NAME}: passed, but reports the phases {', '.join(phases) or 'none'}"
     elif len(phases) < len(Phase) and not result.reason.startswith("as claimed up to"):
         yield f"{results.NAME}: passed, and ended with the {phases[-1]} phase"
     for phase in result.phases:
         if not phase.observations:
-            yield f"{results.NAME}: passed, and nothing was observed in the {phase.phase} phase"
+            yield f"{results.NAME}: passed, but observed nothing in the {phase.phase} phase"
             continue
         last = phase.observations[-1]
         found = [*last.findings, *(last.evidence.findings if last.evidence else ())]
         for one in found:
             if not one.held:
-                told = f"in the {phase.phase} phase {one.about} {one.claim}, and {one.seen}"
+                told = f"in the {phase.phase} phase {one.about} {one.seen}, expected {one.claim}"
                 yield f"{results.NAME}: passed, although {told}"
         for step in phase.diagnoses:
             if step.judged and not step.held:
@@ -74,7 +74,7 @@ def _noted(result: Result, journal: bytes) -> Iterator[str]:
     """Yield it where the journal, which was written while the run went on, knows of another verdict."""
     noted = NOTED.findall(journal)
     if not noted:
-        yield f"{JOURNAL}: tells of no verdict"
+        yield f"{JOURNAL}: reports no verdict"
     elif noted[-1].decode() != result.verdict.value:
         yield f"{JOURNAL}: ends with {noted[-1].decode()}, and {results.NAME} with {result.verdict}"
 
@@ -97,7 +97,7 @@ def _logs(result: Result, members: Mapping[str, bytes]) -> Iterator[str]:
         if name in told and content != told[name].encode(errors="backslashreplace"):
             yield f"{name}: is not what {results.NAME} has of it"
         elif name.startswith(LOGS) and name not in told:
-            yield f"{name}: is of no container that {results.NAME} tells of"
+            yield f"{name}: belongs to no container in {results.NAME}"
 
 
 def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
@@ -113,7 +113,7 @@ def contradictions(result: Result, pcaps: Mapping[str, bytes]) -> list[str]:
     if not pcaps or not clients:
         return []
     if len(clients) > 1:
-        return [f"{results.NAME}: tells of connections of {clients[0]} and {clients[1]}, and a run has one client"]
+        return [f"{results.NAME}: tells of connections of {clients[0]} and {clients[1]}, but a run has one client"]
     if sum(map(len, pcaps.values())) > MOST_CAPTURED:
         return [
             f"{clients[0]}{PCAP}: is with the other captures larger than {MOST_CAPTURED >> 20} MiB, and no run's are"
@@ -183,13 +183,13 @@ def _captured(result: Result, pcaps: Mapping[str, bytes], client: str) -> dict[s
         try:
             connections([one], {}, client, math.inf, math.inf)  # nothing is as late, so only the file's head is read
         except ValueError as error:
-            raise UsageError(f"{one.host}{PCAP}: is no capture of labctl's") from error
+            raise UsageError(f"{one.host}{PCAP}: is not a capture of labctl") from error
     found: dict[str, list[Connection]] = {}
     try:
         for connection in connections(captures, result.names, client, 0, math.inf):
             found.setdefault(_ends(connection), []).append(connection)
     except ValueError as error:
-        raise UsageError(f"{results.NAME}: names an address that is none: {error}") from error
+        raise UsageError(f"{results.NAME}: names something that is not an address: {error}") from error
     return found
 
 

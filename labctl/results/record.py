@@ -40,8 +40,8 @@ class RecordedLink(Written):
 class Recorded(Written):
     """What one client saw of the fault."""
 
-    outcome: Outcome = Field(description="What its try came to.")
-    stage: Stage | None = Field(description="How far the try came; null where the client does not tell.")
+    outcome: Outcome = Field(description="The outcome of its try.")
+    stage: Stage | None = Field(description="The stage that the try reached; null where the client does not report it.")
     errno: str | None = Field(description="The errno's name, see errno(3); null where there is none.")
     errno_number: int | None = Field(description="The errno's number on Linux; null where there is none.")
     exit_code: int | None = Field(description="What the command exits with; null for a library.")
@@ -50,7 +50,9 @@ class Recorded(Written):
     time: TimeClass = Field(
         description="How long it took: under two fifths of the client's timeout, nine tenths of it or more, or between."
     )
-    version: str = Field(description="The client's version when this was recorded. Another one alone is no difference.")
+    version: str = Field(
+        description="The client's version when this was recorded. A different version alone is not a difference."
+    )
 
 
 class Record(Written):

@@ -90,7 +90,7 @@ def files(folder: Path) -> dict[str, Path]:
         if path.is_symlink():
             raise UsageError(
                 f"{path} is a symbolic link.",
-                means="A run leaves none, and what it leads to may be nobody else's business.",
+                means="A run writes no links, and a link may lead to files that are not part of it.",
                 todo="Remove it, or put the file itself there.",
             )
     names = sorted(name for name in found if name in (NAME, *OPTIONAL) or MORE.fullmatch(name))
@@ -151,7 +151,7 @@ def _whole(escape: re.Match[bytes]) -> bytes:
 
 def _no_result(shown: str, why: str) -> UsageError:
     return UsageError(
-        f"{shown} is no result of a run: {why}.",
+        f"{shown} is not the result of a run: {why}.",
         means="labctl writes this file at the end of a run. It was changed since, or another labctl wrote it.",
     )
 

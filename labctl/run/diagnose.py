@@ -84,7 +84,7 @@ def _taken(
     if broken or not step.judges:
         held, reason = not reasons, "; ".join(reasons)
     else:
-        held, reason = bool(reasons), "" if reasons else "it shows the cause here too"
+        held, reason = bool(reasons), "" if reasons else "it also matches while the fault is not in place"
     return Diagnosis(command, host, output, judged=step.judges, held=held, by=criteria(step), reason=reason)
 
 

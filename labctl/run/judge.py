@@ -17,11 +17,11 @@ MOST_NAMED = 3  # clients, or things seen, where a sentence lists them
 
 
 def judge(one: Try, expect: Expect | None, *, served: bool = False) -> Iterator[Finding]:
-    """Hold one client's try against what is expected of it; None expects success.
+    """Compare one client's try with what is expected of it; None expects success.
 
-    What a client does not tell (a stage, an errno that its own timer or a command line hides) is not held against it.
-    Where it is late, and would not be without the time in which the machine lacked a processor, the finding is `busy`.
-    So it is where others are `served` meanwhile, and its own timer ran out, nearly all of whose time was such.
+    Details that a client does not report (a stage, or an errno that its own timer or a command line hides) are not
+    judged. A finding is `busy` where the client was late only because the machine lacked a processor. That is assumed,
+    too, where other clients were `served` and the client's timer ran out while it waited for a processor.
     """
 
     def finding(claim: str, held: bool, seen: str, said: str = "") -> Finding:
@@ -29,21 +29,21 @@ def judge(one: Try, expect: Expect | None, *, served: bool = False) -> Iterator[
 
     outcome = Outcome.OK if expect is None else expect.clients.get(one.client, expect.outcome)
     said = textwrap.shorten(one.says, MOST_SAID, placeholder=" …")
-    came = finding(f"should come to {outcome}", one.outcome is outcome, f"came to {one.outcome}", said)
+    came = finding(outcome.value, one.outcome is outcome, f"got {one.outcome}", said)
     yield came if came.held else replace(came, busy=served and outcome is Outcome.OK and _ran_out_of_time(one))
     if expect is None or one.client in expect.clients:
         return
     told_by_library = one.exit_code is None
     if expect.errno is not None and (told_by_library or one.errno is not None):
-        yield finding(f"should give {expect.errno}", one.errno == expect.errno, f"gave {one.errno or 'no errno'}")
+        yield finding(expect.errno, one.errno == expect.errno, f"got {one.errno or 'no errno'}")
     if expect.stage is not None and one.stage is not None:
-        yield finding(f"should fail at {expect.stage}", one.stage is expect.stage, f"failed at {one.stage}")
+        yield finding(f"failure at {expect.stage}", one.stage is expect.stage, f"failed at {one.stage}")
     if expect.within is not None:
-        claim = f"should fail within {expect.within:g} s"
+        claim = f"failure within {expect.within:g} s"
         late = finding(claim, one.seconds <= expect.within, f"took {one.seconds:.3f} s")
         yield late if late.held else replace(late, busy=one.least_seconds <= expect.within)
     if expect.after is not None:
-        claim = f"should fail no sooner than {expect.after:g} s"
+        claim = f"failure no sooner than {expect.after:g} s"
         yield finding(claim, one.seconds >= expect.after, f"took {one.seconds:.3f} s")
 
 
@@ -53,7 +53,7 @@ def _ran_out_of_time(one: Try) -> bool:
 
 
 def sentence(findings: Sequence[Finding]) -> str:
-    """Say what among some findings did not hold: the clients of whom the same was claimed together."""
+    """Return the findings that did not hold as a sentence; clients of which the same was expected stand together."""
     everyone = dict.fromkeys(finding.about for finding in findings)
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -65,10 +65,11 @@ def sentence(findings: Sequence[Finding]) -> str:
 def _clause(claim: str, findings: Sequence[Finding], everyone: int) -> str:
     if len(findings) == 1:
         [one] = findings
-        return f"{one.about} {claim}, but it {one.seen}" + (f" ({one.said})" if one.said else "")
+        return f"{one.about} {one.seen}" + (f" ({one.said})" if one.said else "") + f", expected {claim}"
     who = f"all {everyone} clients" if len(findings) == everyone else _listed([one.about for one in findings], "and")
-    seen = _listed(list(dict.fromkeys(one.seen for one in findings)), "or")
-    return f"{who} {claim}, but they {seen}"
+    seen = list(dict.fromkeys(one.seen for one in findings))
+    verb = f"{seen[0].split()[0]} "  # got refused or timed-out
+    return f"{who} {_listed([seen[0], *(one.removeprefix(verb) for one in seen[1:])], 'or')}, expected {claim}"
 
 
 def _listed(names: Sequence[str], word: str) -> str:

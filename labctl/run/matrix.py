@@ -83,7 +83,7 @@ class _Silence:
         if self._in_a_row >= self._most:
             raise EngineUnavailable(
                 f"the engine has not answered in {self._in_a_row} runs, one after the other.",
-                means="It has ended, or it is locked up, so nothing can be told of the runs that are left.",
+                means="It has ended or hangs, so the remaining runs are not started.",
                 todo="`labctl engine status` shows it; start it again, and then what is left.",
             )
 

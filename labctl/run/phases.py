@@ -17,10 +17,10 @@ from labctl.run.observe import Observer
 
 HEALTHY_WITHIN = 20.0  # seconds for a freshly deployed stack to serve its client
 TOO_BUSY = (
-    "Meanwhile something on the machine waited for a processor nearly all the time. Run it again while less is "
-    "going on, or fewer at once (-j)."
+    "Processes waited for a processor nearly all the time. Run it again when the machine is less busy, or with "
+    "fewer runs at once (-j)."
 )
-HEALED = "A failure that heals by itself proves no fix. If it should, say so: `expect.heals: {within: …}`."
+HEALED = "A fix of a failure that heals by itself proves nothing. If it is meant to heal: `expect.heals: {within: …}`."
 
 
 class Ended(Exception):  # no error: the phase that decides
@@ -69,7 +69,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
         if scenario.expect.heals:
             unfixed.observe_until(within=scenario.expect.heals.within, successes=1, healed=True)
             if not unfixed.held:
-                raise Ended(Verdict.FAILED, f"it should have healed by itself, but {unfixed.mismatch}")
+                raise Ended(Verdict.FAILED, f"the failure did not heal by itself: {unfixed.mismatch}")
         else:
             unfixed.observe_throughout(scenario.recover.within)
             if not unfixed.held:
@@ -77,7 +77,7 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
                 healed = any(one.outcome is Outcome.OK for one in unfixed.observations[-1].tries)
                 raise Ended(
                     Verdict.FAILED,
-                    f"nothing was done but to wait, and yet {unfixed.mismatch}",
+                    f"nothing was changed, but after waiting {unfixed.mismatch}",
                     HEALED if healed else "",
                 )
             unfixed.diagnose()
@@ -89,11 +89,11 @@ def phases(observer: Observer, results: list[PhaseResult], journal: Journal) -> 
         except (AgentLost, EngineUnavailable, EngineSilent):  # the lab broke, which says nothing about the fix
             raise
         except LabctlError as error:
-            raise Ended(Verdict.FAILED, f"the fix cannot be applied: {error.what}", error.means) from error
+            raise Ended(Verdict.FAILED, f"the fix could not be applied: {error.what}", error.means) from error
         fixed.observe_until(within=scenario.recover.within, successes=scenario.recover.successes)
         if not fixed.held:
             _demand_processors(fixed)
-            raise Ended(Verdict.FAILED, f"the fix does not mend it: {fixed.mismatch}")
+            raise Ended(Verdict.FAILED, f"the fix does not repair it: {fixed.mismatch}")
         fixed.diagnose()
     yield Phase.FIXED
 
@@ -113,15 +113,15 @@ def _demand_sight(healthy: Observer) -> None:
         host = healthy.client.host
         raise Ended(
             Verdict.INCONCLUSIVE,
-            f"the capture on {host} is blind: every client got through, and it shows nothing of them",
-            "It listens on the wrong interface, or the clients go a way that no host of the lab sees.",
+            f"the capture on {host} shows no packet of the clients, although every client got an answer",
+            "It captures on the wrong interface, or the packets take a way past every host of the lab.",
         )
     if not any(_seen_at_both_ends(one) for one in answered):
         raise Ended(
             Verdict.INCONCLUSIVE,
-            f"no packet was seen both where it was sent and where it came to: {answered[0].server} and "
+            f"no packet was captured both where it was sent and where it arrived: {answered[0].server} and "
             f"{answered[0].client} do not both capture",
-            "One of them listens on the wrong interface.",
+            "One of them captures on the wrong interface.",
         )
 
 
@@ -139,11 +139,11 @@ def _demand_moved(faulted: Observer) -> None:
     _demand_trust(faulted)
     unmoved = proof.unmoved(evidence, faulted.scenario.expect)
     if unmoved:
-        saw = f"The clients: {faulted.mismatch}." if not faulted.held else "The clients saw what was expected."
+        saw = f"The clients: {faulted.mismatch}." if not faulted.held else "The clients got what was expected."
         raise Ended(
             Verdict.INCONCLUSIVE,
-            f"nothing shows that the fault took hold: {'; '.join(unmoved)}",
-            f"{saw} Either the fault does not do what the scenario says, or the evidence it names is not its own.",
+            f"no evidence that the fault is in place: {'; '.join(unmoved)}",
+            f"{saw} Either the fault does not do what the scenario says, or `expect` names the wrong counters.",
         )
 
 
@@ -153,7 +153,7 @@ def _demand_proof(faulted: Observer) -> None:
     if evidence is not None and not all(one.held for one in evidence.findings):
         raise Ended(
             Verdict.FAILED,
-            f"the clients saw what was expected, but not the kernels: {sentence(evidence.findings)}",
+            f"the clients got what was expected, but the evidence differs: {sentence(evidence.findings)}",
             "Either the expectation is wrong, or the fault is another than the scenario says.",
         )
 
@@ -162,7 +162,7 @@ def _demand_processors(observer: Observer) -> None:
     """Say nothing of clients that were late alone, where the machine may have made them late."""
     wrong = [one for one in observer.observations[-1].findings if not one.held]
     if all(one.busy for one in wrong):
-        raise Ended(Verdict.INCONCLUSIVE, f"the machine was too busy to tell: {observer.mismatch}", TOO_BUSY)
+        raise Ended(Verdict.INCONCLUSIVE, f"the machine was too busy: {observer.mismatch}", TOO_BUSY)
 
 
 def _demand_trust(observer: Observer) -> None:
@@ -173,7 +173,7 @@ def _demand_trust(observer: Observer) -> None:
         raise Ended(
             Verdict.INCONCLUSIVE,
             "; ".join(flaws),
-            "What is not there cannot be told from what was not captured.",
+            "A packet that is missing may not have been captured.",
         )
 
 
@@ -210,6 +210,6 @@ class _Phase:
         if wrong is not None:
             raise Ended(
                 Verdict.FAILED,
-                f"the diagnosis `{wrong.command}` does not tell the {self._phase} phase: {wrong.reason}",
-                "It must hold while the fault is in place, and not before or after.",
+                f"diagnosis `{wrong.command}` did not match in the {self._phase} phase: {wrong.reason}",
+                "A diagnosis must match while the fault is in place, and only then.",
             )

@@ -1,7 +1,7 @@
 """Whether the evidence proves the cause that a scenario names: packets, counters, the fault's own rules.
 
-What the culprit must have moved and did not is no wrong claim, but no proof: then nothing can be told. What moved, and
-otherwise than claimed, is a wrong claim.
+Where the fault's own counters did not move, the fault was not in place, and the run is inconclusive. Where they moved
+otherwise than the scenario expects, the scenario is wrong, and the run fails.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def expected(expect: Expect, client: str, server: str) -> tuple[Packet, ...] | N
 
 
 def unmoved(evidence: Evidence, expect: Expect) -> list[str]:
-    """Return what the fault should have moved and did not, each as a part of a sentence."""
+    """Return which counters should show that the fault is in place and do not, each as a part of a sentence."""
     parts = []
     taken = any(evidence.rules.values())
     if evidence.rules and not taken:
         parts.append(f"no packet met {' or '.join(f'`{rule}`' for rule in evidence.rules)}")
     parts += [
-        f"{one.about} {one.claim}, but it {one.seen}"
+        f"{one.about} {one.seen}, expected {one.claim}"
         for one in _counters(evidence, expect)
         if not one.held and not _amount(evidence, one.about)
     ]
@@ -51,7 +51,7 @@ def unmoved(evidence: Evidence, expect: Expect) -> list[str]:
 
 
 def judged(evidence: Evidence, expect: Expect, *, clients: int) -> Evidence:
-    """Return the evidence of one observation, in which so many clients tried, held against what is expected of it.
+    """Return the evidence of one observation with a finding for each expectation; `clients` is how many tried.
 
     Where `expect.clients` names some that see something else, their connections may show something else too.
     """
@@ -67,7 +67,7 @@ def judged(evidence: Evidence, expect: Expect, *, clients: int) -> Evidence:
 def _counters(evidence: Evidence, expect: Expect) -> Iterator[Finding]:
     for name, amount in expect.counters.items():
         moved = _amount(evidence, name)
-        yield Finding(name, f"should move by {amount}", amounts_to(moved, amount), f"moved by {moved}")
+        yield Finding(name, f"a change of {amount}", amounts_to(moved, amount), f"changed by {moved}")
 
 
 def _amount(evidence: Evidence, name: str) -> int:
@@ -78,7 +78,7 @@ def _amount(evidence: Evidence, name: str) -> int:
 def _packets(connections: Sequence[Connection], packets: Sequence[Packet], alike: int) -> Finding:
     wrong = [one for one in connections if not _shows(one, packets)]
     again = {(one.by, one.kind) for one in packets if one.again}
-    claim = f"should show, on every connection: {_written(_steps(packets), again)}"
+    claim = f"on every connection: {_written(_steps(packets), again)}"
     if packets and not connections:
         return Finding(WIRE, claim, held=False, seen="showed no connection")
     if not wrong:

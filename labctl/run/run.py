@@ -30,7 +30,7 @@ from labctl.scenario.load import Loaded
 from labctl.system.places import RUNS
 
 EVERYTHING = Limits()
-RERECORD = "If that is right, `labctl record {}` writes it down anew, and a review shows the change."
+RERECORD = "If the new errors are right, `labctl record {}` records them; a review then shows the change."
 Visit = Callable[[Observer, Verdict], None]
 
 
@@ -134,8 +134,8 @@ def _until(last: Phase, observer: Observer, journal: Journal, account: Account, 
         finally:
             account.timeout = observer.broken_timeout
     if last is Phase.FIXED:
-        return Ended(Verdict.PASSED, "broken as claimed, and mended by the fix")
-    return Ended(Verdict.PASSED, f"as claimed up to the {last} phase, where it was to end")
+        return Ended(Verdict.PASSED, "broken as claimed, and repaired by the fix")
+    return Ended(Verdict.PASSED, f"as claimed up to the {last} phase, the last that was asked for")
 
 
 def _concluded(
@@ -163,7 +163,7 @@ def _concluded(
         result = replace(
             result,
             verdict=Verdict.INCONCLUSIVE,
-            reason="the clients saw what was expected, but nobody looked at the evidence that the scenario names",
+            reason="the clients got what was expected, but the evidence that the scenario names was not collected",
         )
     if options.record:
         result = _compared(result, loaded)
@@ -194,7 +194,7 @@ def _compared(result: Result, loaded: Loaded) -> Result:
         return replace(
             result,
             verdict=Verdict.FAILED,
-            reason="broken and mended as claimed, but the errors are not those of the record",
+            reason="broken and repaired as claimed, but the errors differ from the record",
             advice="\n".join([*differences, RERECORD.format(result.scenario)]),
             record="differs",
         )
@@ -202,7 +202,7 @@ def _compared(result: Result, loaded: Loaded) -> Result:
         return replace(result, record=f"{UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
     late = [f"the time of {name}" for name, one in seen.clients.items() if one.time != at_least.clients[name].time]
     but = [*late, *sorted(everyone.clients.keys() - seen.clients.keys())]
-    why = " (the machine was too busy to tell)" if late else ""
+    why = " (the machine was too busy)" if late else ""
     return replace(result, record=f"as recorded, but for {', '.join(but)}{why}" if but else "as recorded")
 
 
@@ -220,7 +220,7 @@ def _attributed(ended: Ended, lab: Lab) -> Ended:
 def _demand_here(loaded: Loaded, session: Session) -> None:
     """Skip a scenario with a client on the machine itself where the engine is on another: there is nobody of ours."""
     if loaded.stack.machine is not None and not session.local:
-        raise Ended(Verdict.SKIPPED, "its client is on the machine itself, and the engine runs on another")
+        raise Ended(Verdict.SKIPPED, "its client runs on this machine, but the engine runs on another")
 
 
 def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
@@ -230,7 +230,7 @@ def _demand(lab: Lab, loaded: Loaded, session: Session) -> None:
         tool = partial(lab.tool, host, seconds=TRIES)
         why = missing(ability, tool, local=session.local, published=lab.values.values())
         if why:
-            raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is not there: {why}")
+            raise Ended(Verdict.SKIPPED, f"it requires {ability!r}, which is missing: {why}")
 
 
 def _services(lab: Lab) -> dict[str, tuple[ServiceRun, ...]]:

@@ -55,7 +55,7 @@ def spot(lab: Lab, host: str, place: Place) -> Spot:
     found = next((one for one in spots(lab) if (one.host, one.place) == (host, place)), None)
     if found is None:
         raise UsageError(
-            f"the service of {host!r} does not run now, so nobody can be in its container.",
+            f"the service of {host!r} is not running, so its container cannot be entered.",
             todo="Leave out `--with service`: the host's tools are there, in the same network and among its processes.",
         )
     return found

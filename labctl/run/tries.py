@@ -52,4 +52,4 @@ def _read(client: str, report: Mapping[str, Any]) -> Try:
     try:
         return Try.parse(report["ok"])
     except (KeyError, ValueError, TypeError) as error:
-        raise LabError(f"the client {client} reported something that is no try: {error}") from error
+        raise LabError(f"the client {client} sent a report that is not a try: {error}") from error

@@ -59,19 +59,19 @@ def _unjudged(document: Document) -> Iterator[Mistake]:
     client = document.value.get("client")
     written = client if isinstance(client, dict) else {}
     if "run" in written and ("expect", "stage") in document.keys:
-        wrong = "a command does not tell at which stage it failed."
+        wrong = "a command does not report the stage at which it failed."
         yield document.mistake(("expect", "stage"), wrong, "Leave the key out.", at_key=True)
     for path in document.keys:
         if path[:1] == ("trigger",) and path[-1] == "between" and "again" not in written:
-            wrong = "nothing happens between two requests of a client that asks once."
+            wrong = "this client makes one request, so nothing can happen between two."
             yield document.mistake(path, wrong, "client: {again: 100ms} has it ask again.", at_key=True)
     try:
         on_loopback = Target.parse(written["target"]).on_loopback
     except (KeyError, ValueError, AttributeError, TypeError):
         return
     if on_loopback and ("expect", "packets") in document.keys:
-        wrong = "what a host sends to itself over lo is not told as connections."
-        yield document.mistake(("expect", "packets"), wrong, "`counters` tells of it.", at_key=True)
+        wrong = "packets that a host sends to itself over lo are not reported as connections."
+        yield document.mistake(("expect", "packets"), wrong, "Use `counters`.", at_key=True)
 
 
 def placeholders_in(document: Document, on: Stack | None) -> Iterator[Mistake]:
@@ -109,7 +109,9 @@ def sockets(document: Document, on: Stack) -> Iterator[Mistake]:
     for path, step in each(("diagnose",), written):
         host = step.get("socket")
         if isinstance(host, str) and host in on.services and bare_program(on.services[host]) != ENGINE:
-            wrong = f"{host!r} is no stand-in for an engine, whose socket labctl sees; `run: ss -xl` lists others."
+            wrong = (
+                f"{host!r} is not a stand-in for an engine, the only socket labctl sees; `run: ss -xl` lists others."
+            )
             yield document.mistake((*path, "socket"), wrong)
 
 

@@ -20,7 +20,9 @@ KnownClient = Annotated[str, known("client", clients.names())]
 def _counter(name: str, info: pydantic.ValidationInfo) -> str:
     host, dot, counter = name.partition(".")
     if not dot or not counter.isalnum():
-        raise ValueError("is no host and counter, such as server.ListenOverflows (nstat -az lists the counters)")
+        raise ValueError(
+            "is not HOST.COUNTER; write one such as server.ListenOverflows (`nstat -az` lists the counters)"
+        )
     hosts = (info.context or {}).get(HOSTS)
     if hosts is not None:
         one_of("host", host, hosts)
@@ -81,5 +83,5 @@ class Expect(Written):
     @classmethod
     def _is_an_error(cls, outcome: Outcome) -> Outcome:
         if outcome is Outcome.OK:
-            raise ValueError("a fault that leaves every client well is none; for single clients write `clients`")
+            raise ValueError("a fault must make at least one client fail; for single clients use `clients`")
         return outcome

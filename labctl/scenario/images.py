@@ -31,6 +31,6 @@ def demand(chosen: Iterable[Loaded], allowed: Sequence[str]) -> None:
             "\n".join(
                 f"{where[image]}: the image {image!r} is not labctl's own, and not allowed." for image in refused
             ),
-            means="A stack may come from anybody, and what is in an image runs as it is.",
+            means="Anybody can write a stack, and labctl runs its images as they are.",
             todo=f"If you trust it: {' '.join(f'--allow-image {shlex.quote(image)}' for image in refused)}",
         )

@@ -123,7 +123,7 @@ class DiagnosisStep(Written):
             names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
             raise ValueError(f"`{asked[0]}` is only read, so {names} would mean nothing here")
         if not self.judges and not self.context:
-            raise ValueError("nothing judges this step; add `shows`, `lacks` or `exits`, or `context: true`")
+            raise ValueError("this step is not judged; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:
             raise ValueError("a step with `context: true` is shown, not judged")
         return self

@@ -27,7 +27,7 @@ from labctl.standin.settings import SOCKET, VERSION
 
 BARE_LOOKS = {"log", "socket"}
 OWN_SOCKET = f"{UNIX}://${{{FOLDER}}}/{SOCKET}"
-SERVICE_ONLY = "A network with the machine on it takes commands in services' containers only: leave out `with: tools`."
+SERVICE_ONLY = "On a network with the machine, commands run in services' containers only: leave out `with: tools`."
 
 
 def crossed(document: Document, on: Stack) -> Iterator[Mistake]:
@@ -57,7 +57,7 @@ def _step(document: Document, path: Path, step: dict[str, Any], machine: str, *,
         if there:
             yield from _settings(document, (*path, "client"), _mapping(step["client"]), machine)
     elif machine in step.values():
-        yield document.mistake(path, "nothing is done on the machine itself; its clients' settings may change.")
+        yield document.mistake(path, "no action may act on the machine itself; only its clients' settings can change.")
     if "run" in _mapping(step.get("until")):
         yield document.mistake((*path, "until", "run"), "this would run with a host's tools.", SERVICE_ONLY)
     yield from _tools(document, path, step)
@@ -66,7 +66,7 @@ def _step(document: Document, path: Path, step: dict[str, Any], machine: str, *,
 def _look(document: Document, path: Path, step: dict[str, Any], machine: str, client: Any) -> Iterator[Mistake]:
     """Yield what is wrong with a diagnosis step; `client` is the host where it is taken where it names none."""
     if step.get("ports") == machine:
-        yield document.mistake((*path, "ports"), "nothing is published of the machine itself.")
+        yield document.mistake((*path, "ports"), "the machine itself has no published ports.")
     if "run" in step and step.get("host", client) == machine:
         hint = "`ports: HOST` shows what it publishes."
         yield document.mistake(path, "no command runs on the machine itself.", hint)
@@ -92,7 +92,7 @@ def _settings(document: Document, path: Path, client: dict[str, Any], machine: s
         return
     own = [f"${{{name}}}" for name in (loopback_of(machine), address_of(machine))]
     if target.host not in own or not FIRST <= target.port <= LAST:
-        wrong = "a client on the machine itself reaches what its own lab publishes, and nothing else."
+        wrong = "a client on the machine itself can reach only what its own lab publishes."
         hint = f"The target's host is {' or '.join(own)}, its port from {FIRST} to {LAST}."
         yield document.mistake((*path, "target"), wrong, hint)
 
@@ -106,10 +106,10 @@ def _bare(document: Document, on: Stack) -> Iterator[Mistake]:
     for at, step in checks.each(("diagnose",), written.get("diagnose")):
         if not step.keys() & BARE_LOOKS:
             hint = f"It has {' and '.join(f'`{look}`' for look in sorted(BARE_LOOKS))}."
-            yield document.mistake(at, "nothing else is looked at in a lab without an engine.", hint)
+            yield document.mistake(at, "this diagnosis needs an engine.", hint)
     yield from _bare_settings(document, ("client",), _mapping(written.get("client")))
     for key in _mapping(written.get("expect")).keys() & {"counters", "packets"}:
-        yield document.mistake(("expect", key), "nobody counts or captures in a lab without an engine.", at_key=True)
+        yield document.mistake(("expect", key), "a lab without an engine has no counters and no captures.", at_key=True)
 
 
 def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) -> Iterator[Mistake]:
@@ -130,7 +130,7 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
     for name, wrong in wrong_settings(program, _texts(step.get("environment"))).items():
         yield document.mistake((*path, "environment", name), f"{name} {wrong}.")
     for name in _mapping(step.get("until")).keys() & {"listens", "run"}:
-        yield document.mistake((*path, "until", name), "there is nobody to see this; its `log` tells.", at_key=True)
+        yield document.mistake((*path, "until", name), "this cannot be observed here; use its `log`.", at_key=True)
 
 
 def _without_an_engine(key: str | None, step: dict[str, Any]) -> bool:
@@ -149,10 +149,10 @@ def _bare_settings(document: Document, path: Path, client: dict[str, Any]) -> It
         yield document.mistake((*path, "run"), "no command runs without a container; give a `target`.", at_key=True)
     for name, value in _texts(client.get("environment")).items():
         if name != PINNED or not re.fullmatch(VERSION, value):
-            wrong = f"of variables such a client takes {PINNED} alone, a version such as 1.41."
+            wrong = f"such a client accepts one variable: {PINNED}, a version such as 1.41."
             yield document.mistake((*path, "environment", name), wrong)
     if "target" in client and client["target"] != OWN_SOCKET:
-        wrong = "a client without a container reaches the stand-in's socket, and nothing else."
+        wrong = "a client without a container can reach only the stand-in's socket."
         yield document.mistake((*path, "target"), wrong, OWN_SOCKET)
 
 

@@ -27,7 +27,7 @@ def bare_program(service: Service) -> str | None:
 
 def wrong_settings(program: str | None, settings: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with each variable that such a program is not given."""
-    return unknown(settings) if program == ENGINE else dict.fromkeys(settings, "is no setting of the clients")
+    return unknown(settings) if program == ENGINE else dict.fromkeys(settings, "is not a setting of the clients")
 
 
 def confines(stack: Stack, document: Document) -> Iterator[Mistake]:

@@ -85,7 +85,7 @@ def _confines(stack: Stack, document: Document) -> Iterator[Mistake]:
         yield document.mistake(("networks",), wrong, "networks: {default: {internal: false}}")
     for name, service in stack.services.items():
         if service.ports and not stack.is_open(name):
-            wrong = "ports are published to a client on the machine itself (`network_mode: host`), and there is none."
+            wrong = "ports can be published only to a client on the machine itself (`network_mode: host`)."
             yield document.mistake(("services", name, "ports"), wrong)
 
 

@@ -14,10 +14,10 @@ NAMESPACES = "No namespace is shared with the machine: every service has its own
 RIGHTS = "A service holds the rights that Docker gives by itself, or fewer; only labctl's own actions change a network."
 RESOURCES = "What a host may use is set by `mem_limit` and `ulimits`."
 OF_THE_ENGINE = "Containers run as labctl sets them up, on the engine's usual runtime."
-SURROUNDINGS = "Write the variables under `environment`: a lab takes nothing from its surroundings."
+SURROUNDINGS = "Write the variables under `environment`: a lab uses nothing from its environment."
 WRITTEN_OUT = "Write the stack out in this file: a lab reads no other."
-CONTENT = "Write what is in it under `content`: a lab takes no file of the machine."
-OWN_VOLUMES = "A volume is the lab's own: it is made with the lab, is removed with it, and takes no options."
+CONTENT = "Write what is in it under `content`: a lab uses no file of the machine."
+OWN_VOLUMES = "A volume belongs to the lab: it is created and removed with it, and has no options."
 OWN_NETWORKS = "A network is the lab's own, and internal: it is made with the lab, and is removed with it."
 REFUSED = {
     "privileged": "A lab's containers have no rights beyond their own namespaces.",
@@ -58,12 +58,12 @@ def check(document: Document, value: Any, path: Path) -> None:
 
 
 def _interpolations(document: Document, value: Any, path: Path) -> Iterator[Mistake]:
-    """Yield every place that Compose would fill from the environment: a lab takes nothing from its surroundings."""
+    """Yield every place that Compose would fill from the environment: a lab uses nothing from its environment."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _interpolations(document, inner, (*path, key))
     elif isinstance(value, str) and INTERPOLATION.search(value):
-        wrong = f"{value!r} asks for a variable of the environment, and a lab takes nothing from its surroundings."
+        wrong = f"{value!r} asks for a variable of the environment, and a lab uses nothing from its environment."
         yield document.mistake(path, wrong, "Write $$ for a dollar sign.")
 
 

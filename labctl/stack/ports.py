@@ -36,7 +36,7 @@ def _long(value: Any) -> Any:
         return value
     found = SHORT.fullmatch(str(value))
     if found is None:
-        raise ValueError('is no published port, such as "19880:8080" or "127.0.0.1:19880:8080"')
+        raise ValueError('is not a published port; write one such as "19880:8080" or "127.0.0.1:19880:8080"')
     return {"host_ip": found[1], "published": int(found[2]), "target": int(found[3])}
 
 

@@ -29,7 +29,7 @@ def _image(name: str) -> str:
     if name == OWN_IMAGE or name.startswith(f"{OWN_IMAGE}-"):
         return one_of("image of labctl's", name, images())
     if len(name) > LONGEST_IMAGE or not IMAGE.fullmatch(name):
-        raise ValueError("is no image's name, such as registry/name:tag, in lower case")
+        raise ValueError("is not the name of an image; write one such as registry/name:tag, in lower case")
     return name
 
 
@@ -43,7 +43,7 @@ def _bytes(value: Any) -> int:
     text = str(value).strip().lower().removesuffix("b") or "?"
     number, unit = (text[:-1], text[-1]) if text[-1] in units else (text, "b")
     if not re.fullmatch(r"\d{1,12}", number, re.ASCII):
-        raise ValueError("is no size; write a number and k, m or g, such as 64m")
+        raise ValueError("is not a size; write a number and k, m or g, such as 64m")
     size = int(number) * units[unit]
     if not 8 << 20 <= size <= 4 << 30:
         raise ValueError("is outside of 8m to 4g")
@@ -62,7 +62,7 @@ def _host_name(name: str) -> str:
 
 def _user(name: str) -> str:
     if not re.fullmatch(r"\w[\w.-]{0,31}(:\w[\w.-]{0,31})?", name, re.ASCII):
-        raise ValueError("is no user, such as 1000, nobody or 1000:1000")
+        raise ValueError("is not a user; write one such as 1000, nobody or 1000:1000")
     return name
 
 
@@ -77,7 +77,9 @@ def _inside(path: str) -> str:
     """Take a path of the container's own: an engine reads options behind a colon, and the kernel's are no files."""
     parts = path.split("/")
     if len(path) > LONGEST_PATH or parts[0] or not any(parts) or {".", ".."} & {*parts} or re.search("[:,\n]", path):
-        raise ValueError("is no path inside a container, such as /var/lib/app: it has no `..`, no colon and no options")
+        raise ValueError(
+            "is not a path inside a container; write one such as /var/lib/app, without `..`, colons and options"
+        )
     if next(filter(None, parts)) in OF_THE_KERNEL:
         raise ValueError("is the kernel's own, and no place for files")
     return "/" + "/".join(filter(None, parts))
@@ -122,7 +124,7 @@ def _variables(value: Any) -> Any:
     """Read Compose's list form; `- KEY` alone would be filled from the environment, and is refused."""
     mapping = merge.as_mapping(value)
     if not isinstance(mapping, dict) or None in mapping.values():
-        raise ValueError("is a mapping of names to values, or a list of KEY=value: a lab takes no value from outside")
+        raise ValueError("is a mapping of names to values, or a list of KEY=value: a lab uses no value from outside")
     return mapping
 
 

@@ -37,7 +37,7 @@ def unknown(settings: Mapping[str, str]) -> dict[str, str]:
     wrong = {}
     for name, value in settings.items():
         if name not in SETTINGS:
-            wrong[name] = f"is no setting of a stand-in for an engine; it has {', '.join(SETTINGS)}"
+            wrong[name] = f"is not a setting of the stand-in for an engine; its settings are {', '.join(SETTINGS)}"
         elif not re.fullmatch(SETTINGS[name].takes, value):
             wrong[name] = f"is {value!r}, which is none of {SETTINGS[name].takes}"
     return wrong

@@ -133,7 +133,7 @@ def busy() -> Iterator[None]:
 def test_a_machine_that_is_busy_changes_no_verdict(name: str, session: Session, options: Options) -> None:
     result = run(on_disk(name), session, options)
     if result.verdict is Verdict.INCONCLUSIVE:
-        assert "the machine was too busy to tell" in result.reason
+        assert "the machine was too busy" in result.reason
     else:
         assert result.verdict is Verdict.PASSED, f"{result.reason}\n{result.advice}"
         assert result.record.startswith("as recorded")

@@ -15,7 +15,7 @@ from support.faulty import left
 from support.started import Running
 
 CHOSEN = "loopback-bind or server-down or firewall-reject or wrong-port"
-BUSY = "the machine was too busy to tell"
+BUSY = "the machine was too busy"
 MOST_BUSY = 5  # scenarios of which that may be said while five matrices share two cores
 ENDS = 1800.0  # seconds; five matrices of everything share two cores
 

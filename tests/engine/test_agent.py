@@ -136,7 +136,7 @@ def test_an_agent_that_dies_or_talks_nonsense_fails_what_waits_for_it(deploy: De
         waits = {host: pool.submit(shell, doomed, "sleep 20", host=host, timeout=20) for host in ("server", "client")}
         shell(doomed, "echo the last words > /proc/1/fd/2")
         poll(lambda: shell(doomed, "pgrep -fx 'sleep 20'").exit_code == 0, 3, "the command to run")
-        with pytest.raises(AgentLost, match="it sent something that is no reply") as nonsense:
+        with pytest.raises(AgentLost, match="it sent something that is not a reply") as nonsense:
             doomed.tool("client", ["python3", "-c", WRITE, "replies", "Segmentation fault\n"], 5)
         assert "Segmentation fault" in str(nonsense.value)
         session.containers.kill(sandbox_of(session, doomed, "server"), "SIGKILL")

@@ -265,7 +265,7 @@ for number in [None, *range(1, 200)]:
         for stream in (sys.stdout, sys.stderr):
             print(json.dumps({"id": number, "ok": ok}), file=stream, flush=True)
 print(json.dumps({"at": 1.0, "kind": "note", "text": "verdict: passed"}))
-print("passed lies in 1.00 s: broken as claimed, and mended by the fix", flush=True)
+print("passed lies in 1.00 s: broken as claimed, and repaired by the fix", flush=True)
 """
 
 

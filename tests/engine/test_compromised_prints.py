@@ -24,7 +24,7 @@ LOOKS = (
     "before ##[error]forged ##vso[task.complete result=Failed;]forged",
     "##teamcity[testFailed name='forged']",
     "section_start:1560896352:forged[collapsed=true]\r\x1b[0Kforged",
-    "passed nasty in 0.10 s: broken as claimed, and mended by the fix",
+    "passed nasty in 0.10 s: broken as claimed, and repaired by the fix",
     "labctl: forged",
 )  # fmt: skip
 NASTY = "\n".join(LOOKS)

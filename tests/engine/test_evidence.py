@@ -112,7 +112,7 @@ def running(
 @pytest.fixture(params=HOSTS)
 def ran(request: pytest.FixtureRequest, running: Mapping[str, Future[Ran]]) -> Ran:
     done = running[request.param].result(120)
-    assert (done.result.verdict, done.result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    assert (done.result.verdict, done.result.reason) == (Verdict.PASSED, "broken as claimed, and repaired by the fix")
     return done
 
 

@@ -84,7 +84,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_an_action_and_a_scenario_of_another_package_run(elsewhere: Path, root: Path) -> None:
     ran = python(elsewhere, root, "-c", RUN, str(elsewhere / "blackhole.yaml"), str(elsewhere / "runs"))
     assert ran.returncode == 0, ran.stderr
-    assert "passed broken as claimed, and mended by the fix" in ran.stdout
+    assert "passed broken as claimed, and repaired by the fix" in ran.stdout
 
 
 @pytest.mark.usefixtures("session")

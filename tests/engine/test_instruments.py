@@ -96,27 +96,27 @@ def the_same(_: dict[str, Any]) -> None:
     pass
 
 
-NO_PACKET = "nothing shows that the fault took hold: no packet met `"
-GOT_THROUGH = "but they came to ok"
-ONE_SIDED = "no packet was seen both where it was sent and where it came to: server and client do not both capture"
+NO_PACKET = "no evidence that the fault is in place: no packet met `"
+GOT_THROUGH = "got ok, expected"
+ONE_SIDED = "no packet was captured both where it was sent and where it arrived: server and client do not both capture"
 MOST, MANY, LOSSY = Limits(packets=5), Limits(packets=700), Limits(buffer=1)
 BRIEF, BLIND, NOWHERE = Limits(seconds=0.01), Limits(interface="lo"), Limits(interface="eth7")
 ENDED = "the capture on server ended too early: it reached its limit"
-SEEN = "the clients saw what was expected, but not the kernels: "
-DIFFERS = "broken and mended as claimed, but the errors are not those of the record"
-ANEW = "If that is right, `labctl record {}` writes it down anew, and a review shows the change."
+SEEN = "the clients got what was expected, but the evidence differs: "
+DIFFERS = "broken and repaired as claimed, but the errors differ from the record"
+ANEW = "If the new errors are right, `labctl record {}` records them; a review then shows the change."
 ERRNO = "[Errno 111] Connection refused"
 
 CASES: dict[str, Case] = {
     # the fault is not what it says
     "rule-elsewhere": Case("firewall-drop", I, FAULTED, (f"{NO_PACKET}iptables -I INPUT -p tcp --dport 8081 -j DROP", GOT_THROUGH), {"fault": [WRONG_PORT]}),
     "nft-rule-elsewhere": Case("firewall-nft-drop", I, FAULTED, (f"{NO_PACKET}nft insert rule inet filter input tcp dport 8081 drop", GOT_THROUGH), {"fault": [WRONG_PORT_OF_NFT]}),
-    "rule-elsewhere-and-another": Case("firewall-drop", I, FAULTED, (f"{NO_PACKET}iptables -I INPUT -p tcp --dport 8081 -j DROP", "The clients saw what was expected."), UNCOUNTED),
-    "nothing-stopped": Case("server-down", I, FAULTED, ("server.TcpOutRsts should move by >0, but it moved by 0", GOT_THROUGH), NOTHING),
-    "nothing-shortened": Case("tiny-backlog", I, FAULTED, ("server.ListenOverflows should move by >0, but it moved by 0", "server.ListenDrops should move by >0, but it moved by 0"), NOTHING),
+    "rule-elsewhere-and-another": Case("firewall-drop", I, FAULTED, (f"{NO_PACKET}iptables -I INPUT -p tcp --dport 8081 -j DROP", "The clients got what was expected."), UNCOUNTED),
+    "nothing-stopped": Case("server-down", I, FAULTED, ("server.TcpOutRsts changed by 0, expected a change of >0", GOT_THROUGH), NOTHING),
+    "nothing-shortened": Case("tiny-backlog", I, FAULTED, ("server.ListenOverflows changed by 0, expected a change of >0", "server.ListenDrops changed by 0, expected a change of >0"), NOTHING),
     # the evidence is not what the scenario claims
-    "another-amount": Case("server-down", F, FAULTED, (f"{SEEN}server.TcpOutRsts should move by 0, but it moved by 2",), expecting(counters={"server.TcpOutRsts": 0})),
-    "other-packets": Case("server-down", F, FAULTED, (f"{SEEN}the wire should show, on every connection: SYN by client as far as server, but it showed on 2 of 2: SYN by client as far as server, RST by server as far as client",), expecting(packets=[SYN])),
+    "another-amount": Case("server-down", F, FAULTED, (f"{SEEN}server.TcpOutRsts changed by 2, expected a change of 0",), expecting(counters={"server.TcpOutRsts": 0})),
+    "other-packets": Case("server-down", F, FAULTED, (f"{SEEN}the wire showed on 2 of 2: SYN by client as far as server, RST by server as far as client, expected on every connection: SYN by client as far as server",), expecting(packets=[SYN])),
     "no-such-counter": Case("server-down", I, None, ("the kernel of server does not count 'ListenOverflow'.", "Did you mean ListenOverflows"), expecting(counters={"server.ListenOverflow": ">0"})),
     # the captures are not what they should be
     "blind": Case("server-down", I, HEALTHY, ("the capture on client is blind: every client got through, and it shows nothing of them",), {}, BLIND),
@@ -128,13 +128,13 @@ CASES: dict[str, Case] = {
     "few-packets": Case("server-down", I, HEALTHY, (f"{ENDED} (5 packets, 900 s)",), {}, MOST),
     "few-seconds": Case("server-down", I, HEALTHY, (f"{ENDED} (20000 packets, 0.01 s)",), {}, BRIEF),
     "enough-packets-until-the-fix": Case("server-down", I, FIXED, (f"{ENDED} (700 packets, 900 s)",), {**SOON, "fix": FLOODED}, MANY),
-    "nobody-looks": Case("server-down", I, FIXED, ("nobody looked at the evidence that the scenario names",), SOON, None),
-    "nobody-asks": Case("server-down", P, FIXED, ("broken as claimed, and mended by the fix",), {**SOON, "expect": REFUSED}, None),
+    "nobody-looks": Case("server-down", I, FIXED, ("the evidence that the scenario names was not collected",), SOON, None),
+    "nobody-asks": Case("server-down", P, FIXED, ("broken as claimed, and repaired by the fix",), {**SOON, "expect": REFUSED}, None),
     # the record is another
     "another-message": Case("server-down", F, FIXED, (DIFFERS, f"socket: message of ConnectionRefusedError\n  - [Errno 111] Nobody at home\n  + {ERRNO}", ANEW.format("another-message")), SOON, record=another_message),
     "another-type": Case("server-down", F, FIXED, (DIFFERS, f"socket: TimeoutError is gone from the chain\n  - {ERRNO}", f"socket: ConnectionRefusedError is new in the chain\n  + {ERRNO}", ANEW.format("another-type")), SOON, record=another_type),
     "another-time": Case("server-down", F, FIXED, (DIFFERS, "curl: time\n  - timed out\n  + at once", ANEW.format("another-time")), SOON, record=another_time),
-    "a-client-more": Case("server-down", P, FIXED, ("broken as claimed, and mended by the fix",), SOON, record=without_curl),
+    "a-client-more": Case("server-down", P, FIXED, ("broken as claimed, and repaired by the fix",), SOON, record=without_curl),
 }  # fmt: skip
 
 Running = Mapping[str, Future[Result]]
@@ -217,7 +217,7 @@ def test_the_report_shows_what_was_expected_on_the_wire_and_what_was_there(runni
 
 def test_the_report_shows_by_how_much_a_counter_moved_instead(running: Running) -> None:
     report = as_text(running["another-amount"].result(120))
-    assert "  server.TcpOutRsts moved by 2\n    not as expected: it should move by 0\n" in report
+    assert "  server.TcpOutRsts changed by 2\n    expected a change of 0\n" in report
 
 
 def test_a_record_is_told_of_that_differs_or_lacks_a_client(running: Running) -> None:

@@ -15,4 +15,4 @@ from labctl.scenario.load import load
 def test_a_scenario_that_was_just_begun_passes(tmp_path: Path, session: Session, options: Options) -> None:
     subprocess.run([sys.executable, "-m", "labctl", "new", "mine"], cwd=tmp_path, check=True, capture_output=True)
     result = run(load(tmp_path / "scenarios" / "mine.yaml"), session, options)
-    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and repaired by the fix")

@@ -190,7 +190,7 @@ def test_a_dockerd_that_cannot_start_is_quoted_and_leaves_nothing(inside: Inside
     inside("""
         private.folder.mkdir(parents=True)
         private.data.write_text("this should be a folder")
-        with pytest.raises(HostError, match="did not come to answer") as caught:
+        with pytest.raises(HostError, match="did not answer") as caught:
             start()
         assert "canonical path points to a file" in caught.value.means
         assert str(private.log) in caught.value.means

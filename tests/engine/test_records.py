@@ -102,7 +102,7 @@ def test_a_message_that_is_not_as_recorded_fails_a_run_and_a_check_until_it_is_r
     assert ran.returncode == 1
     verdict, *told = ran.stdout.splitlines()[-6:]
     assert verdict.startswith(f"failed {NAME} in ")
-    assert verdict.endswith(": broken and mended as claimed, but the errors are not those of the record")
+    assert verdict.endswith(": broken and repaired as claimed, but the errors differ from the record")
     assert told[:-1] == [
         *(f"  {line}" for line in apart),
         f"  If that is right, `labctl record {NAME}` writes it down anew, and a review shows the change.",

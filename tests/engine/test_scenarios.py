@@ -55,7 +55,7 @@ def test_a_scenario_passes_and_different_runs_see_the_same_errors(
         runs = [pool.submit(conclusive, loaded, session, options) for _ in range(TIMES)]
         results = [one.result() for one in runs]
     assert [(one.verdict, one.reason, one.advice) for one in results] == [
-        (Verdict.PASSED, "broken as claimed, and mended by the fix", "")
+        (Verdict.PASSED, "broken as claimed, and repaired by the fix", "")
     ] * TIMES
     assert seen(results[0]) == seen(results[1]) == seen(results[2])
     for result in results:
@@ -89,7 +89,7 @@ def test_a_step_in_a_container_that_does_not_run_is_told_as_docker_tells_it(
     """Its answer is that the service does not run, which is no breakage of the lab."""
     file = variant(tmp_path, "ended", {"diagnose": [{"run": "true", "host": "server", "exits": 1}]})
     result = run(load(file), session, options)
-    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and repaired by the fix")
     assert "does not run" in result.phases[1].diagnoses[0].output
 
 
@@ -104,7 +104,7 @@ def test_a_command_may_be_the_client(tmp_path: Path, session: Session, options: 
     command = {"host": "client", "run": "nc -zv -w 2 server 8080", "timeout": "3s"}
     file = variant(tmp_path, "by-command", {"client": command, "diagnose": [], "expect": REFUSED})
     result = run(load(file), session, options)
-    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and mended by the fix")
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "broken as claimed, and repaired by the fix")
     [one] = result.phases[1].observations[-1].tries
     assert (one.client, one.outcome, one.exit_code) == ("run", "refused", 1)
     assert "Connection refused" in one.says

@@ -225,7 +225,7 @@ def test_where_the_phase_does_not_come_out_there_is_no_shell(labctl: Callable[..
     refused = labctl("shell", "wrong.yaml")
     assert refused.ended() == 1
     assert "failed wrong" in refused.shown
-    assert "should come to timed-out, but they came to refused" in refused.shown
+    assert "got refused, expected timed-out" in refused.shown
     assert "You are on" not in refused.shown
 
 

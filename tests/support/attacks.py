@@ -101,9 +101,9 @@ def beside(name: str, before: str, after: str, says: str) -> Attack:
 
 
 REFUSED = "is refused in a stack."
-INSIDE = "is no path inside a container"
+INSIDE = "is not a path inside a container"
 OTHER_TAG = "has no meaning here. Plain values only."
-UNSEEN = "is refused: a terminal obeys it, or nobody can see it."
+UNSEEN = "is refused: it controls terminals or is invisible."
 TOO_MUCH = "this file holds more than any scenario or stack needs."
 LAUGHS = "".join(f"  {b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
 
@@ -125,7 +125,7 @@ RIGHTS = [
     service("another log driver", "logging: {driver: syslog, options: {syslog-address: 'tcp://192.0.2.1:514'}}", REFUSED),
     service("the engine's socket", "use_api_socket: true", REFUSED),
     service("groups", "group_add: [docker]", REFUSED),
-    service("published ports", "ports: ['0.0.0.0:22:22']", "is no published port"),
+    service("published ports", "ports: ['0.0.0.0:22:22']", "is not a published port"),
     service("a program of the machine", "provider: {type: model}", REFUSED),
     service("comes back for ever", "restart: always", REFUSED),
     service("labels by which labctl finds its own", "labels: {labctl.session: other}", REFUSED),
@@ -134,7 +134,7 @@ RIGHTS = [
     service("sysctls of the machine", "sysctls: {kernel.core_pattern: '|/bin/x'}", "may not be set here"),
     service("sysctls of memory", "sysctls: {vm.overcommit_memory: 1}", "may not be set here"),
     service("an agent of one's own", "x-labctl: {tools: evil}", "no image with labctl's agent"),
-    service("a user with more in it", 'user: "0:0\\n--privileged"', "is no user"),
+    service("a user with more in it", 'user: "0:0\\n--privileged"', "is not a user"),
     override("rights by an override", "privileged: true", REFUSED),
 ]  # fmt: skip
 FILES = [
@@ -153,7 +153,7 @@ FILES = [
     service("secrets", "secrets: [key]", REFUSED),
     top("a volume that is a mount", "volumes: {x: {driver_opts: {type: none, o: bind, device: /}}}", REFUSED),
     top("a volume of others", "volumes: {x: {external: true}}", REFUSED),
-    top("a volume's name", "volumes: {../../x: {}}", "is no name"),
+    top("a volume's name", "volumes: {../../x: {}}", "is not a name"),
     top("a network of others", "networks: {default: {external: true}}", REFUSED),
     top("a network of the machine", "networks: {default: {driver: host}}", REFUSED),
     top("a network with a way out", "networks: {default: {internal: false}}", "lab networks are internal, except"),
@@ -161,14 +161,14 @@ FILES = [
     top("a config of the environment", "configs: {x: {environment: AWS_SECRET_ACCESS_KEY}}", REFUSED),
     top("secrets of the machine", "secrets: {x: {file: /etc/shadow}}", REFUSED),
     top("other files", "include: [/etc/x.yaml]", REFUSED),
-    top("a stack's name", "name: ../../x", "is no name"),
+    top("a stack's name", "name: ../../x", "is not a name"),
     scenario("a stack anywhere", "./stack.yaml", "/etc/shadow", "leads out of the scenario's folder"),
     scenario("a stack above", "./stack.yaml", "../../../../../../etc/shadow", "leads out of the scenario's folder"),
     scenario("a stack with a long name", "./stack.yaml", "./" + "a" * 300, "there is no stack file called"),
-    scenario("a scenario's name", "name: attack", "name: ../../attack", "is no name"),
+    scenario("a scenario's name", "name: attack", "name: ../../attack", "is not a name"),
 ]  # fmt: skip
 TARGET, STEP, LOOK = "http://${address.client.loopback}:19880/", "- stop: server", "{ports: server, lacks: x}"
-OWN_TARGETS, NO_TOOLS = "reaches what its own lab publishes", "this would run with a host's tools."
+OWN_TARGETS, NO_TOOLS = "can reach only what its own lab publishes", "this would run with a host's tools."
 BESIDE = [
     beside("another port of the machine", TARGET, "http://${address.client.loopback}:22/", OWN_TARGETS),
     beside("another address of the machine", TARGET, "http://127.0.0.1:19880/", OWN_TARGETS),
@@ -177,21 +177,21 @@ BESIDE = [
     beside("another target later", STEP, '- client: {target: "tcp://127.0.0.1:22"}', OWN_TARGETS),
     beside("a proxy", STEP, "- client: {environment: {http_proxy: 'http://127.0.0.1:3128'}}", "take no variables"),
     beside("a proxy from the start", "host: client, target", "host: client, environment: {A: b}, target", "no variables"),
-    beside("a command on the machine", STEP, "- {run: id, host: client}", "nothing is done on the machine itself"),
-    beside("root on the machine", STEP, "- {run: id, host: client, with: tools}", "nothing is done on the machine"),
-    beside("a rule of the machine", STEP, "- {iptables: client, rule: 'INPUT -j DROP'}", "nothing is done on the machine"),
-    beside("a trap for the machine", "explain:", "traps: [{remedy: x, do: [{kill: client}], harm: y}]\nexplain:", "nothing is done"),
-    beside("connections held by the machine", STEP, "- {hold: 9, host: client, target: 'tcp://server:1'}", "nothing is done"),
-    beside("a way by the machine", STEP, "- {route: client, add: 192.0.2.0/24}", "nothing is done on the machine"),
+    beside("a command on the machine", STEP, "- {run: id, host: client}", "no action may act on the machine itself"),
+    beside("root on the machine", STEP, "- {run: id, host: client, with: tools}", "no action may act on the machine"),
+    beside("a rule of the machine", STEP, "- {iptables: client, rule: 'INPUT -j DROP'}", "no action may act on the machine"),
+    beside("a trap for the machine", "explain:", "traps: [{remedy: x, do: [{kill: client}], harm: y}]\nexplain:", "no action may act"),
+    beside("connections held by the machine", STEP, "- {hold: 9, host: client, target: 'tcp://server:1'}", "no action may act"),
+    beside("a way by the machine", STEP, "- {route: client, add: 192.0.2.0/24}", "no action may act on the machine"),
     beside("root beside the machine", STEP, "- {run: nft flush ruleset, host: server, with: tools}", NO_TOOLS),
     beside("root who waits", STEP, "- {stop: server, until: {run: nft flush ruleset}}", NO_TOOLS),
     beside("root who looks", LOOK, "{run: ss -ltn, host: server, with: tools, lacks: ':8080'}", NO_TOOLS),
     beside("a look around the machine", LOOK, "{run: ss -ltn, lacks: ':8080'}", "no command runs on the machine itself"),
-    beside("ports of the machine", LOOK, "{ports: client, lacks: x}", "nothing is published of the machine itself"),
+    beside("ports of the machine", LOOK, "{ports: client, lacks: x}", "the machine itself has no published ports"),
     beside("a command in the client's place", f'target: "{TARGET}"', "run: ss -ltn", "no command runs on the machine"),
     beside("a port that the machine serves", "19880:8080", "22:8080", "greater than or equal to 19800"),
-    beside("every address of the machine", "19880:8080", "0.0.0.0:19880:8080", "is no published port"),
-    beside("an option of the engine's", "19880:8080", "19880:8080/sctp", "is no published port"),
+    beside("every address of the machine", "19880:8080", "0.0.0.0:19880:8080", "is not a published port"),
+    beside("an option of the engine's", "19880:8080", "19880:8080/sctp", "is not a published port"),
     beside("somebody else's program", "image: labctl, command: [clients]", "image: x, command: [clients]", "only labctl's own"),
     beside("another program of ours", "command: [clients]", "command: [serve]", "only labctl's own clients"),
     beside("settings on the machine", "command: [clients]", "command: [clients], environment: {LD_PRELOAD: x}", "only labctl's own"),
@@ -200,20 +200,20 @@ BESIDE = [
     beside("two networks", "networks: {default:", "networks: {other: {internal: true}, default:", "there is one network"),
 ]  # fmt: skip
 SURROUNDINGS = [
-    service("a variable of the machine", "environment: {A: '${HOME}'}", "takes nothing from its surroundings"),
-    service("a variable of the machine, bare", "environment: [AWS_SECRET_ACCESS_KEY]", "takes no value from outside"),
+    service("a variable of the machine", "environment: {A: '${HOME}'}", "uses nothing from its environment"),
+    service("a variable of the machine, bare", "environment: [AWS_SECRET_ACCESS_KEY]", "uses no value from outside"),
     service(
-        "a variable of the machine, as a default", "entrypoint: ['${X:-$PATH}']", "takes nothing from its surroundings"
+        "a variable of the machine, as a default", "entrypoint: ['${X:-$PATH}']", "uses nothing from its environment"
     ),
     action("a variable in an action", "{run: 'echo ${HOME}', host: server}", "${HOME} is not known here."),
     action("a command in a placeholder", "{run: 'echo ${$(id)}', host: server}", "is not known here."),
-    override("a variable by an override", "environment: {A: $HOME}", "takes nothing from its surroundings"),
+    override("a variable by an override", "environment: {A: $HOME}", "uses nothing from its environment"),
 ]
 INJECTED = [
     action("a module loader", "{iptables: server, rule: '-t nat --modprobe=/bin/x'}", "a rule is a chain"),
-    action("a module loader, later", "{iptables: server, rule: 'INPUT --modprobe=/x -j DROP'}", "'--modprobe=/x' is no part"),
-    action("a module loader, short", "{iptables: server, rule: 'INPUT -M /bin/x -j DROP'}", "'-M' is no part of a rule"),
-    action("another command of iptables", "{iptables: server, rule: 'INPUT -j DROP -F'}", "'-F' is no part of a rule"),
+    action("a module loader, later", "{iptables: server, rule: 'INPUT --modprobe=/x -j DROP'}", "'--modprobe=/x' is an option of iptables"),
+    action("a module loader, short", "{iptables: server, rule: 'INPUT -M /bin/x -j DROP'}", "'-M' is an option of iptables"),
+    action("another command of iptables", "{iptables: server, rule: 'INPUT -j DROP -F'}", "'-F' is an option of iptables"),
     action("an unclosed quote", "{iptables: server, rule: \"INPUT -j DROP '\"}", "cannot be split into words"),
     action("a file of nft", "{nft: server, rule: 'include \"/etc/passwd\"'}", "a rule is a family, a table"),
     action("a second command of nft", "{nft: server, rule: 'inet a input drop; flush ruleset'}", "a rule is a family"),
@@ -226,11 +226,11 @@ INJECTED = [
     action("a signal that is none", "{kill: server, signal: '-9 -1'}", "there is no signal"),
     scenario("a header", "http://server:8080/", "http://server:8080/\\r\\nX: y", UNSEEN),
     scenario("a header, by a line's end", "http://server:8080/", "http://server:8080/\\nX: y", "a blank or a control"),
-    scenario("credentials", "http://server:8080/", "http://me:secret@server:8080/", "has a user in it"),
+    scenario("credentials", "http://server:8080/", "http://me:secret@server:8080/", "contains a user name"),
     scenario("a file as a target", "http://server:8080/", "file:///etc/passwd", "begins with none of http://"),
     service("a line in /etc/hosts", 'extra_hosts: {"x\\n0.0.0.0 y": 192.0.2.1}', "is no host's name"),
-    service("the machine in /etc/hosts", "extra_hosts: {machine: host-gateway}", "is no address"),
-    service("an interface in an address", "extra_hosts: {x: 'fe80::1%$(id)'}", "is no address"),
+    service("the machine in /etc/hosts", "extra_hosts: {machine: host-gateway}", "is not an address"),
+    service("an interface in an address", "extra_hosts: {x: 'fe80::1%$(id)'}", "is not an address"),
 ]  # fmt: skip
 SHOWN = [
     scenario("an escape", "An attack", '"\\e[2J"', UNSEEN),

@@ -33,8 +33,12 @@ def bare(name: str, before: str, after: str, says: str) -> Attack:
 
 STEP, LOOK, TARGET = "- stop: engine", "{socket: engine, shows: there is no}", "unix://${folder}/docker.sock"
 VERSION, API = 'environment: {DOCKER_API_VERSION: "1.41"}', 'environment: {API: "1.41"}'
-ALONE, OWN_SOCKET, ONE_VARIABLE = "has no container", "reaches the stand-in's socket", "takes DOCKER_API_VERSION alone"
-NO_SETTING = "is no setting of"
+ALONE, OWN_SOCKET, ONE_VARIABLE = (
+    "has no container",
+    "can reach only the stand-in's socket",
+    "accepts one variable: DOCKER_API_VERSION",
+)
+NO_SETTING = "is not a setting of"
 BARE = [
     bare("bare: the engine's own socket", TARGET, "unix:///var/run/docker.sock", OWN_SOCKET),
     bare("bare: another socket beside it", TARGET, "unix://${folder}/../x", "names no socket"),
@@ -54,10 +58,10 @@ BARE = [
     bare("bare: a module of its own", STEP, "- {recreate: engine, environment: {PYTHONPATH: .}}", NO_SETTING),
     bare("bare: a value of its own", STEP, "- {recreate: engine, environment: {GROUP: sudo}}", "is 'sudo', which is none of"),
     bare("bare: a folder of its own", STEP, "- {recreate: engine, environment: {LABCTL_FOLDER: /etc}}", NO_SETTING),
-    bare("bare: a command that waits", STEP, "- {stop: engine, until: {run: id}}", "there is nobody to see this"),
+    bare("bare: a command that waits", STEP, "- {stop: engine, until: {run: id}}", "this cannot be observed here"),
     bare("bare: a trap", "explain:", "traps: [{remedy: x, do: [{run: id, host: client}], harm: y}]\nexplain:", "with an engine"),
-    bare("bare: a command that looks", LOOK, "{run: id, exits: 0}", "nothing else is looked at"),
-    bare("bare: root who looks", LOOK, "{run: id, host: engine, with: tools, exits: 0}", "nothing else is looked at"),
+    bare("bare: a command that looks", LOOK, "{run: id, exits: 0}", "this diagnosis needs an engine"),
+    bare("bare: root who looks", LOOK, "{run: id, host: engine, with: tools, exits: 0}", "this diagnosis needs an engine"),
     bare("bare: a setting in the stack", API, "environment: {LD_PRELOAD: x}", NO_SETTING),
     bare("bare: settings of the clients", "command: [clients]", "command: [clients], environment: {API: x}", NO_SETTING),
     bare("bare: somebody else's program", "command: [engine]", "command: [id]", ALONE),

@@ -53,20 +53,20 @@ LARGE = [
 ]  # fmt: skip
 LONG = [
     scenario("a wait of a day", 'http://server:8080/"}', 'http://server:8080/", timeout: 99999s}', "is longer than 10m"),
-    scenario("a wait without an end", 'http://server:8080/"}', 'http://server:8080/", timeout: .inf}', "is no duration"),
+    scenario("a wait without an end", 'http://server:8080/"}', 'http://server:8080/", timeout: .inf}', "is not a duration"),
     scenario("tries without a pause", 'http://server:8080/"}', 'http://server:8080/", retry: {every: 0s, for: 9m}}', "is shorter than 10ms"),
     action("a thousand million connections", "{hold: 1e9, host: client, target: 'tcp://server:80'}", "less than or equal to 1000"),
     action("fewer than no connections", "{hold: -1, host: client, target: 'tcp://server:80'}", "greater than or equal to 1"),
     service("a check without an end", "healthcheck: {test: x, interval: 600s, retries: 100}", "is longer than 600s"),
     service("a check that is asked for ever", "healthcheck: {test: x, retries: 999999999}", "less than or equal to 100"),
     service("all memory", "mem_limit: 999999g", "is outside of 8m to 4g"),
-    service("no memory limit", "mem_limit: -1", "is no size"),
+    service("no memory limit", "mem_limit: -1", "is not a size"),
     service("all files", "ulimits: {nofile: 99999999999999}", "less than or equal to 1048576"),
     service("another limit", "ulimits: {memlock: -1}", "'nofile' or 'nproc'"),
     service("processes without an end", "pids_limit: -1", "is refused in a stack."),
     service("shared memory", "shm_size: 64g", "is refused in a stack."),
     service("many mounts", f"tmpfs: [{', '.join(f'/t{number}' for number in range(100))}]", "32 items"),
-    scenario("a pattern that explodes", "lacks: ':8080'", "lacks: '((a{100}){100}){100}'", "is no pattern that RE2 understands"),
+    scenario("a pattern that explodes", "lacks: ':8080'", "lacks: '((a{100}){100}){100}'", "is not a pattern that RE2 understands"),
     scenario("a pattern without an end", "lacks: ':8080'", "lacks: '" + "(a|b)" * 20_000 + "'", "is longer than 1000 characters"),
     scenario("a name without an end", "stop: server", f"stop: {'s' * 100_000}", "there is no host called"),
 ]  # fmt: skip

@@ -24,4 +24,4 @@ def command(everything: bool) -> None:
         found = look(containers, label)
         sweep(containers, label).demand_none("See its log, then `labctl clean` again.")
         removed += len(found.containers) + len(found.networks) + len(found.volumes)
-    click.echo(f"removed {removed} containers, networks and volumes" if removed else "nothing was left behind")
+    click.echo(f"removed {removed} containers, networks and volumes" if removed else "nothing to remove")

@@ -22,7 +22,7 @@ class Share(click.ParamType["tuple[int, int]"]):
             return value
         share, slash, shares = str(value).partition("/")
         if not (slash and share.isdecimal() and shares.isdecimal() and 1 <= int(share) <= int(shares)):
-            self.fail(f"{value!r} is no share; write 2/5 for the second of five.", param, ctx)
+            self.fail(f"{value!r} is not a share; write 2/5 for the second of five.", param, ctx)
         return int(share), int(shares)
 
 

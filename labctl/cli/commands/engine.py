@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command(epilog="Example: LABCTL_ENGINE=never labctl engine start")
 @click.option("-y", "--yes", is_flag=True, help="Install packages without asking.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing where an engine answers already.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing if an engine answers already.")
 def start(*, yes: bool, quiet: bool) -> None:
     """Make sure that an engine answers.
 

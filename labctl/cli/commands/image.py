@@ -19,7 +19,7 @@ def command() -> None:
 @command.command(epilog="Example: labctl image build --refresh")
 @click.argument("names", metavar="[IMAGE]", nargs=-1)
 @click.option("--refresh", is_flag=True, help="Build everything anew, with the newest packages.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing where the image is there already.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing if the image exists already.")
 def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
     """Build images, `labctl` where none is named, unless those that fit labctl's files are there."""
     from labctl.engine.connection import connect

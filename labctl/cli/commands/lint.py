@@ -72,7 +72,7 @@ def _orphaned(files: Sequence[Path]) -> Iterator[Mistake]:
         for orphan in record.orphans(folder, scenarios):
             near = nearest(orphan.stem, scenarios)
             hint = f"Did you mean {quoted(near[0])}? " if near else ""
-            wrong = f"there is no scenario {quoted(orphan.stem)} that this could be the record of."
+            wrong = f"there is no scenario {quoted(orphan.stem)} for this record."
             yield Mistake(plain(str(orphan)), 1, 1, wrong, f"{hint}Rename this file with its scenario, or remove it.")
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
 @click.option("-k", "keyword", metavar="EXPRESSION", default="", help="Only what matches: 'firewall and not ufw'.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run each N times.")
-@click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first that does not pass.")
+@click.option("--fail-fast", is_flag=True, help="Start no more runs after the first that does not pass.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
 @only_clients
 @allow_image

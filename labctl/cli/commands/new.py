@@ -98,7 +98,7 @@ def _write(file: Path, text: str) -> None:
             files.create(file, text.encode())
     except FileExistsError as error:
         raise UsageError(
-            f"{error.filename} is there already, and nothing is overwritten.", todo="Choose another name or --path."
+            f"{error.filename} exists already; labctl new overwrites nothing.", todo="Choose another name or --path."
         ) from error
 
 

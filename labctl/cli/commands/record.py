@@ -73,7 +73,7 @@ def demand_writable(scenario: Path) -> None:
         )
     file = file_of(scenario).absolute()
     if file.exists() and not file.is_file():
-        raise UsageError(f"no record can be written to {file}, where something lies that is no file.")
+        raise UsageError(f"no record can be written to {file}: it is not a regular file.")
     folder = file.parent
     there = folder if folder.exists() else folder.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):

@@ -24,7 +24,7 @@ KEEP = ("never", "on-failure", "always")
 @only_clients
 @allow_image
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--timings", is_flag=True, help="Print the time line by step.")
 @with_controls
 @report

@@ -73,7 +73,7 @@ def test_show_begins_with_what_is_wrong(tmp_path: Path) -> None:
     done = labctl(tmp_path, "bundle", "show", "y")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:4] == [
-        "This is no evidence: something is wrong with it.",
+        "Do not rely on this bundle: it has problems.",
         "  result.json: has another SHA-256 than in the manifest",
         "",
         "labctl   0.1.0",
@@ -85,7 +85,7 @@ def test_show_of_what_is_no_bundle_says_so(tmp_path: Path) -> None:
     done = labctl(tmp_path, "bundle", "show", "x")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith(
-        "This is no evidence: something is wrong with it.\n  the archive: is none of labctl's"
+        "Do not rely on this bundle: it has problems.\n  the archive: is not a bundle of labctl"
     )
 
 
@@ -148,7 +148,7 @@ def test_whatever_a_result_tells_is_shown_without_an_accident(
     contents = Contents(Path("x"), "0", "", {"result.json": json.dumps(asdict(ran), default=str).encode()}, ())
     printed = io.StringIO()
     bundled_report.show(Console(file=printed, highlight=False, width=80), contents, check(contents))
-    assert "This is no evidence" in printed.getvalue()
+    assert "Do not rely on this bundle" in printed.getvalue()
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", printed.getvalue())
 
 

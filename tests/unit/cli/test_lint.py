@@ -69,7 +69,7 @@ def test_a_record_without_a_scenario_is_a_mistake_with_the_nearest_name(folder: 
     orphan(folder, "server-dwn.json")
     orphan(folder, "a\x1bz.json")
     odd, near = mistakes(folder, *everything)
-    told = "scenarios/records/{0}.json:1:1: there is no scenario '{0}' that this could be the record of."
+    told = "scenarios/records/{0}.json:1:1: there is no scenario '{0}' for this record."
     assert odd == told.format(r"a\x1bz") + f" {TODO}"
     assert near == f"{told.format('server-dwn')} Did you mean 'server-down'? {TODO}"
 
@@ -82,7 +82,7 @@ def test_a_record_is_not_called_an_orphan_where_not_all_scenarios_of_its_folder_
 def test_a_table_of_controls_that_cannot_be_read_is_a_mistake(folder: Path) -> None:
     (folder / "scenarios" / "controls.json").write_text('{"format": 1, "scenarios": []}')
     [told] = mistakes(folder)
-    assert told.startswith("scenarios/controls.json:1:1: scenarios: a mapping of keys and values is wanted.")
+    assert told.startswith("scenarios/controls.json:1:1: scenarios: expected a mapping of keys and values.")
     assert told.endswith("`labctl controls --all --write` writes it anew.")
 
 

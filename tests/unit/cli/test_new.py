@@ -138,7 +138,7 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     mine.write_text("precious")
     done = new(tmp_path, "mine")
     assert done.returncode == 2
-    assert "scenarios/mine.yaml is there already" in done.stderr
+    assert "scenarios/mine.yaml exists already" in done.stderr
     assert mine.read_text() == "precious"
 
 

@@ -208,7 +208,9 @@ def test_every_kind_is_known_and_none_twice() -> None:
 
 @pytest.mark.parametrize("pcapped", [b"", b"\xd4\xc3\xb2\xa1", header()[:-1], b"{}" * 100, b"\0" * 24])
 def test_what_is_no_capture_is_refused_in_a_sentence(pcapped: bytes) -> None:
-    with pytest.raises(ValueError, match="the capture of 'client' is no pcap file of cooked packets: it begins with"):
+    with pytest.raises(
+        ValueError, match="the capture of 'client' is not a pcap file of cooked packets: it begins with"
+    ):
         read([Captured("client", pcapped)])
 
 

@@ -248,7 +248,7 @@ def test_a_text_without_an_error_says_so_and_is_not_found(tmp_path: Path) -> Non
 
 def test_what_nobody_measured_is_said_to_be_so(tmp_path: Path) -> None:
     done = labctl(tmp_path, "why", "curl: (28) Resolving timed out after 5000 milliseconds")
-    assert "No scenario of this lab gives this error" in done.stdout
+    assert "No scenario shows this error" in done.stdout
     assert done.returncode == 1
 
 

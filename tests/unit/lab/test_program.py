@@ -112,7 +112,7 @@ def test_what_a_program_refuses_says_why(program: Program, far: Far, pool: Threa
 def test_a_request_without_an_answer_ends_at_its_deadline(program: Program, far: Far) -> None:
     far.frame(b"still thinking\n", STDERR)
     began = time.monotonic()
-    with pytest.raises(DeadlineExceeded, match="waited 0.1 s for 'server' to answer 'run', in vain"):
+    with pytest.raises(DeadlineExceeded, match="timed out after 0.1 s waiting for 'server' to answer 'run'"):
         program.ask("run", 0.1)
     assert time.monotonic() - began < 1
 
@@ -164,7 +164,7 @@ def test_what_is_no_reply_ends_it_with_a_clear_error(
     answer = pool.submit(program.ask, "run", 5)
     far.request()
     far.frame(garbage)
-    with pytest.raises(AgentLost, match="it sent something that is no reply") as caught:
+    with pytest.raises(AgentLost, match="it sent something that is not a reply") as caught:
         answer.result(2)
     assert garbage.decode(errors="replace").strip() in str(caught.value)
 
@@ -173,7 +173,7 @@ def test_a_reply_nested_too_deep_is_none(program: Program, far: Far, pool: Threa
     answer = pool.submit(program.ask, "run", 5)
     request = far.request()
     far.frame(b'{"id": %d, "ok": ' % request["id"] + b"[" * 50_000 + b"]" * 50_000 + b"}\n")
-    with pytest.raises(AgentLost, match="it sent something that is no reply"):
+    with pytest.raises(AgentLost, match="it sent something that is not a reply"):
         answer.result(5)
 
 
@@ -206,7 +206,7 @@ def test_a_second_greeting_is_no_reply_either(program: Program, far: Far) -> Non
     far.frame(b'{"id": null, "ok": 1}\n')
     assert program.ready(2) == 1
     far.frame(b'{"id": null, "ok": 2}\n')
-    with pytest.raises(AgentLost, match="no reply"):
+    with pytest.raises(AgentLost, match="not a reply"):
         program.ask("run", 2)
 
 

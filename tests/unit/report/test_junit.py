@@ -21,7 +21,7 @@ from support.handmade import OK, REFUSED, phase, result
 FAILED = result(
     Verdict.FAILED,
     "wrong",
-    phase(Phase.FAULTED, OK, wrong="requests should come to refused", done=("docker compose stop server",)),
+    phase(Phase.FAULTED, OK, wrong="requests refused", done=("docker compose stop server",)),
     reason="the fault is in place, but <it> & 'that'",
 )
 

@@ -94,9 +94,9 @@ def test_a_tar_that_is_cut_off_is_found_with_the_name_of_what_is_lost(made: Path
     ("content", "wrong"),
     [
         (b"", "is cut off before its first file"),
-        (b"PK\x03\x04", "is none of labctl's"),
+        (b"PK\x03\x04", "is not a bundle of labctl"),
         (gzip.compress(b""), "is cut off before its first file"),
-        (gzip.compress(b"x" * 512), "is none of labctl's, or damaged, before its first file"),
+        (gzip.compress(b"x" * 512), "is not a bundle of labctl, or is damaged, before its first file"),
         (gzip.compress(bytes(1024)), ""),
     ],
     ids=["empty", "zip", "nothing", "no tar", "no files"],

@@ -30,11 +30,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("manifest", "wrong"),
     [
-        (b"", "is no manifest: invalid JSON"),
-        (b"[]", "is no manifest: input should be an object"),
-        (b"{}", "is no manifest: format: field required"),
-        (b"\xff", "is no manifest: invalid JSON"),
-        (b"[" * 99_999, "is no manifest: invalid JSON"),
+        (b"", "is not a manifest: invalid JSON"),
+        (b"[]", "is not a manifest: input should be an object"),
+        (b"{}", "is not a manifest: format: field required"),
+        (b"\xff", "is not a manifest: invalid JSON"),
+        (b"[" * 99_999, "is not a manifest: invalid JSON"),
         (b" " * (1 << 21), "is larger than 1 MiB"),
     ],
     ids=["empty", "list", "object", "no text", "deep", "large"],
@@ -76,18 +76,18 @@ def test_a_capture_that_was_removed_without_a_trace_is_missed(made: Path, tmp_pa
     members = unpacked(made)
     del members[f"{RAN.run}/client.pcap"], members[f"{RAN.run}/server.pcap"]
     first, second = verify(packed(with_sums(members), tmp_path / "x")).problems
-    assert first == "result.json: tells of connections, and there is no capture that shows any"
+    assert first == "result.json: reports connections, but there are no captures"
     assert second.startswith(f"{MANIFEST}: says that missing is ()")
 
 
 def test_a_pass_that_did_not_hold_is_told(made: Path, tmp_path: Path) -> None:
     """A failed run whose verdict, fingerprint and sums somebody has changed still tells what it saw."""
     [healthy, faulted] = RAN.phases
-    wrong = Finding("curl", "should come to refused", held=False, seen="came to ok")
+    wrong = Finding("curl", "refused", held=False, seen="got ok")
     seen = replace(faulted.observations[-1], findings=(wrong,))
     forged = replace(RAN, phases=(healthy, replace(faulted, observations=(seen,))), fingerprint="")
     [problem] = rewritten(made, tmp_path / "x", replace(forged, fingerprint=fingerprint(forged))).problems
-    expected = "passed, although in the faulted phase curl should come to refused, and came to ok"
+    expected = "passed, although in the faulted phase curl got ok, expected refused"
     assert problem == f"result.json: {expected}"
 
 
@@ -95,7 +95,7 @@ def test_a_pass_that_did_not_hold_is_told(made: Path, tmp_path: Path) -> None:
 def test_a_pass_without_its_phases_in_their_order_is_told(made: Path, tmp_path: Path, phases: Any) -> None:
     forged = replace(RAN, phases=phases, reason="because", fingerprint="")
     problems = rewritten(made, tmp_path / "x", replace(forged, fingerprint=fingerprint(forged))).problems
-    assert any(problem.startswith("result.json: passed, and ") for problem in problems)
+    assert any(problem.startswith("result.json: passed, ") for problem in problems)
 
 
 def test_a_folder_called_otherwise_than_its_run_is_found(made: Path, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_result_that_no_run_could_have_is_a_problem_and_no_accident(made: Path
     nameless = replace(nameless, fingerprint=fingerprint(nameless))
     problems = rewritten(made, tmp_path / "x", nameless, missing=["x.pcap"]).problems
     assert problems == (
-        "result.json: names an address that is none: 'no address' does not appear to be an IPv4 or IPv6 address",
+        "result.json: names something that is not an address: 'no address' does not appear to be an IPv4 or IPv6 address",
     )
 
 
@@ -226,7 +226,7 @@ def test_a_journal_that_ends_otherwise_is_told(made: Path, tmp_path: Path) -> No
     told = ("journal.jsonl: ends with failed, and result.json with passed",)
     assert changed(made, tmp_path / "x", "journal.jsonl", b"verdict: passed", b"verdict: failed") == told
     for old, new in ((b"verdict: passed", b"verdict: no word"), (b'"kind": "note"', b'"kind": "docker"')):
-        told = ("journal.jsonl: tells of no verdict",)
+        told = ("journal.jsonl: reports no verdict",)
         assert changed(made, tmp_path / "x", "journal.jsonl", old, new) == told
 
 
@@ -235,7 +235,7 @@ def test_a_log_that_is_not_what_the_result_has_of_it_is_told(made: Path, tmp_pat
     assert changed(made, tmp_path / "x", "logs/server-1.log", b"listening", b"sleeping!") == told
     members = unpacked(made)
     members[f"{RAN.run}/logs/server-2.log"] = b""
-    told = ("logs/server-2.log: is of no container that result.json tells of",)
+    told = ("logs/server-2.log: belongs to no container in result.json",)
     assert verify(packed(with_sums(members), tmp_path / "x")).problems == told
 
 
@@ -264,14 +264,14 @@ def test_only_the_last_observation_of_a_phase_has_to_be_in_the_captures() -> Non
 def test_a_run_has_one_client() -> None:
     [one, two, _] = captured(0)
     assert contradictions(evident(RAN, one, replace(two, client="server")), PCAPS) == [
-        "result.json: tells of connections of client and server, and a run has one client"
+        "result.json: tells of connections of client and server, but a run has one client"
     ]
 
 
 def test_a_capture_that_is_none_is_named() -> None:
-    assert contradictions(RAN, {**PCAPS, "server": b"nothing"}) == ["server.pcap: is no capture of labctl's"]
+    assert contradictions(RAN, {**PCAPS, "server": b"nothing"}) == ["server.pcap: is not a capture of labctl"]
     assert contradictions(RAN, {**PCAPS, "server": FILE.pack(0xA1B2C3D4, 2, 4, 0, 0, 256, 1)}) == [
-        "server.pcap: is no capture of labctl's"
+        "server.pcap: is not a capture of labctl"
     ]
 
 

@@ -130,7 +130,7 @@ def broken(folder: Path, raw: bytes) -> list[str]:
         (b'{\n  "scenario": server\n}', "FILE:2:15: this is not JSON: Expecting value."),
         (b"{}\n<<<<<<< HEAD\n", "FILE:2:1: this is not JSON: Extra data."),
         (b'{\n"a": "\xe9"}', "FILE:2:7: this is not UTF-8 text."),
-        (b"[]", "FILE:1:1: the whole file: a mapping of keys and values is wanted."),
+        (b"[]", "FILE:1:1: the whole file: expected a mapping of keys and values."),
         (b"[" * 100_000, "FILE:1:1: this file holds what labctl never writes."),
         (b'{"a": ' + b"9" * 10_000 + b"}", "FILE:1:1: this file holds what labctl never writes."),
         (
@@ -154,12 +154,12 @@ def test_every_mistake_of_a_record_is_told_with_its_path(tmp_path: Path) -> None
     assert broken(tmp_path, json.dumps(written).encode()) == [
         f"FILE:1:1: {one}"
         for one in (
-            "clients.'a\\x1bb': 1: a mapping of keys and values is wanted.",
+            "clients.'a\\x1bb': 1: expected a mapping of keys and values.",
             "clients.curl.colour: this key is not known.",
-            "clients.curl.exit_code: 'x\\x1b': a whole number is wanted.",
+            "clients.curl.exit_code: 'x\\x1b': expected a whole number.",
             f"clients.curl.outcome: 'vanished': input should be {outcomes} or '{list(Outcome)[-1]}'.",
             "clients.curl.says: this key is missing.",
-            "clients.requests.chain.1.message: a text is wanted.",
+            "clients.requests.chain.1.message: expected text.",
             "format: 2: input should be 1.",
         )
     ]
@@ -217,5 +217,5 @@ def test_how_long_a_client_takes_is_not_held_against_it_where_the_machine_was_to
     told = compared(ran(replace(late, starved=1.4)), loaded)
     assert (told.verdict, told.record) == (
         Verdict.PASSED,
-        "as recorded, but for the time of requests (the machine was too busy to tell)",
+        "as recorded, but for the time of requests (the machine was too busy)",
     )

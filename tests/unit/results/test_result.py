@@ -38,7 +38,7 @@ EVIDENCE = Evidence(
     ),
     hosts={"server": Look({"TcpExtListenDrops": 3}, (Listening("0.0.0.0", 80, 5, 6),), {"SYN-RECV": 1})},
     rules={"INPUT -j DROP": 7},
-    findings=(Finding("server.TcpExtListenDrops", "should move by > 0", held=True, seen="moved by 3"),),
+    findings=(Finding("server.TcpExtListenDrops", "a change of > 0", held=True, seen="changed by 3"),),
     flaws=("the capture on server lost 1 packets",),
 )
 RICH = PhaseResult(
@@ -57,7 +57,7 @@ def written(one: Result) -> str:
 
 def test_what_a_journal_wrote_is_read_back_exactly(tmp_path: Path) -> None:
     ran = replace(
-        result(Verdict.FAILED, "server-down", phase(Phase.HEALTHY, OK, wrong="requests should come to ok"), RICH),
+        result(Verdict.FAILED, "server-down", phase(Phase.HEALTHY, OK, wrong="requests ok"), RICH),
         services={"server": (ServiceRun("listening", Exit(137, out_of_memory=True)),)},
         names={"address.server": "198.19.3.3"},
         timeout=2.0,
@@ -116,7 +116,7 @@ def changed(**changes: Any) -> str:
 def test_what_is_no_result_is_refused_with_its_first_mistake(text: str | bytes, wrong: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse(text, "here.json")
-    assert refused.value.what.startswith("here.json is no result of a run: ")
+    assert refused.value.what.startswith("here.json is not the result of a run: ")
     assert wrong in refused.value.what
     assert refused.value.what.isprintable()
 

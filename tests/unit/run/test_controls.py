@@ -109,7 +109,7 @@ def test_a_fix_that_could_not_be_applied_and_a_lab_that_broke_are_different_thin
 
 
 def test_without_a_fault_all_is_well_or_the_instrument_is_broken() -> None:
-    expected, unexpected = FAULTED, phase(Phase.FAULTED, RESET, wrong="requests should come to refused")
+    expected, unexpected = FAULTED, phase(Phase.FAULTED, RESET, wrong="requests refused")
     assert ends(HEALTHY, phase(Phase.FAULTED, OK), kind=Kind.NO_FAULT) is Effect.MENDED
     assert ends(HEALTHY, expected, kind=Kind.NO_FAULT) is Effect.SAME
     assert ends(HEALTHY, unexpected, kind=Kind.NO_FAULT) is Effect.OTHER

@@ -26,7 +26,9 @@ def expect(**written: Any) -> Expect:
 def wrong(one: Try, expected: Expect | None) -> list[str]:
     """Return what is held against a try."""
     return [
-        f"{finding.about} {finding.claim}, it {finding.seen}" for finding in judge(one, expected) if not finding.held
+        f"{finding.about} {finding.seen}, expected {finding.claim}"
+        for finding in judge(one, expected)
+        if not finding.held
     ]
 
 
@@ -48,14 +50,14 @@ def test_what_is_as_expected_holds(one: Try, expected: Expect | None) -> None:
 @pytest.mark.parametrize(
     ("one", "expected", "told"),
     [
-        (REFUSED, None, "socket should come to ok, it came to refused"),
-        (OK, expect(outcome="refused"), "socket should come to refused, it came to ok"),
-        (REFUSED, expect(outcome="refused", errno="ECONNRESET"), "socket should give ECONNRESET, it gave ECONNREFUSED"),
-        (TIMED_OUT, expect(outcome="timed-out", errno="ETIMEDOUT"), "socket should give ETIMEDOUT, it gave no errno"),
-        (REFUSED, expect(outcome="refused", stage="receive"), "socket should fail at receive, it failed at connect"),
-        (TIMED_OUT, expect(outcome="timed-out", within="1s"), "socket should fail within 1 s, it took 2.000 s"),
-        (REFUSED, expect(outcome="refused", after="1s"), "socket should fail no sooner than 1 s, it took 0.010 s"),
-        (REFUSED, expect(outcome="refused", clients={"socket": "ok"}), "socket should come to ok, it came to refused"),
+        (REFUSED, None, "socket got refused, expected ok"),
+        (OK, expect(outcome="refused"), "socket got ok, expected refused"),
+        (REFUSED, expect(outcome="refused", errno="ECONNRESET"), "socket got ECONNREFUSED, expected ECONNRESET"),
+        (TIMED_OUT, expect(outcome="timed-out", errno="ETIMEDOUT"), "socket got no errno, expected ETIMEDOUT"),
+        (REFUSED, expect(outcome="refused", stage="receive"), "socket failed at connect, expected failure at receive"),
+        (TIMED_OUT, expect(outcome="timed-out", within="1s"), "socket took 2.000 s, expected failure within 1 s"),
+        (REFUSED, expect(outcome="refused", after="1s"), "socket took 0.010 s, expected failure no sooner than 1 s"),
+        (REFUSED, expect(outcome="refused", clients={"socket": "ok"}), "socket got refused, expected ok"),
     ],
 )
 def test_what_is_otherwise_is_told_in_a_sentence(one: Try, expected: Expect | None, told: str) -> None:
@@ -73,15 +75,15 @@ def test_what_a_command_hides_is_not_held_against_it_but_what_it_tells_is() -> N
 
 
 def test_what_one_client_said_is_in_the_sentence() -> None:
-    assert sentence(list(judge(COMMAND, None))) == "curl should come to ok, but it came to refused (curl: (7))"
+    assert sentence(list(judge(COMMAND, None))) == "curl got refused (curl: (7)), expected ok"
 
 
 def test_clients_of_whom_the_same_is_wrong_are_named_together() -> None:
     tries = [replace(REFUSED, client=name) for name in "abcde"] + [replace(TIMED_OUT, client="f")]
     findings = [finding for one in tries for finding in judge(one, None)]
-    assert sentence(findings) == "all 6 clients should come to ok, but they came to refused or came to timed-out"
+    assert sentence(findings) == "all 6 clients got refused or timed-out, expected ok"
     well = [*findings, *judge(replace(OK, client="g"), None)]
-    assert sentence(well) == "a, b, c and 3 more should come to ok, but they came to refused or came to timed-out"
+    assert sentence(well) == "a, b, c and 3 more got refused or timed-out, expected ok"
     assert sentence(list(judge(OK, None))) == ""
 
 

@@ -95,7 +95,7 @@ def test_an_override_opens_nothing_either(tmp_path: Path, key: str) -> None:
     [
         ("imagge: x", "stack.yaml:3:5: unknown key 'imagge'. Did you mean 'image'?"),
         ("image: x\n    sysctls: {kernel.panic: 1}", "the sysctl kernel.panic may not be set here"),
-        ("image: x\n    mem_limit: much", "is no size"),
+        ("image: x\n    mem_limit: much", "is not a size"),
         ("image: x\n    mem_limit: 1k", "is outside of 8m to 4g"),
         ("image: x\n    depends_on: [nobody]", "stack.yaml:4:17: there is no service called 'nobody' in this stack."),
         ("image: x\n    networks: [elsewhere]", "stack.yaml:4:15: there is no network called 'elsewhere'"),
@@ -141,14 +141,14 @@ def test_what_an_override_breaks_is_told_as_such(tmp_path: Path) -> None:
         ),
         ({"services": {"web": {"sysctls": {"net.ipv4.tcp_syn_retries": "lots"}}}}, "takes a number, not 'lots'"),
         ({"services": {"web": {"image": "labctl-flaks"}}}, "Did you mean 'labctl-flask'?"),
-        ({"services": {"web": {"image": "a b"}}}, "is no image's name"),
+        ({"services": {"web": {"image": "a b"}}}, "is not the name of an image"),
         (
             {"services": {"web": {"x-labctl": {"tools": "labctl-tools"}}}},
             "there is no image with labctl's agent called 'labctl-tools'",
         ),
         ({"services": {"web": {"ulimits": {"nofile": -5}}}}, "should be greater than or equal to 0"),
-        ({"services": {"web": {"environment": {"A B": "1"}}}}, "is no name of an environment variable"),
-        ({"services": {"web": {"extra_hosts": ["a:nowhere"]}}}, "is no address"),
+        ({"services": {"web": {"environment": {"A B": "1"}}}}, "is not the name of an environment variable"),
+        ({"services": {"web": {"extra_hosts": ["a:nowhere"]}}}, "is not an address"),
         (
             {"services": {"web": {"x-labctl": {"routes": {"wbe": "web"}}}}},
             "there is no host called 'wbe' in this stack. Did you mean 'web'?",
