@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What a try came to."""
+    """The result of a try."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -40,11 +40,11 @@ class Stage(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a run, or many, came to."""
+    """The result of a run, or of many."""
 
     PASSED = "passed"
     FAILED = "failed"  # the scenario's claim is wrong
-    INCONCLUSIVE = "inconclusive"  # the lab could not tell
+    INCONCLUSIVE = "inconclusive"  # the lab could not decide
     SKIPPED = "skipped"  # this machine lacks something that the scenario names
 
     @staticmethod
@@ -62,7 +62,6 @@ class Verdict(StrEnum):
         return {Verdict.PASSED: 0, Verdict.FAILED: 1}.get(self, 3)
 
 
-UNRECORDED = "not recorded yet"  # what a result's record begins with, where its scenario has none
 WRONG = (Verdict.FAILED, Verdict.INCONCLUSIVE)  # what asks for somebody's attention, the worse first
 
 

@@ -35,7 +35,7 @@ allow_image = click.option(
     "images",
     multiple=True,
     metavar="PATTERN",
-    help="Let stacks use this image, too, which is not labctl's own: a name, or one with * in it; may be given again.",
+    help="Allow stacks to use this image, which is not labctl's own: a name, or one with * in it; may be given again.",
 )
 
 

@@ -53,9 +53,9 @@ report = click.option(
     type=_Kind(),
     multiple=True,
     metavar="KIND=FILE",
-    help=f"Write a report of the results, too ({', '.join(kinds())}); - is standard output. May be given again.",
+    help=f"Also write a report of the results ({', '.join(kinds())}); - is standard output. May be given again.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print only the results, as JSON.")
 
 
 def wanted(reports: Sequence[Wanted], *, as_json: bool, junit: Path | None = None) -> list[Wanted]:

@@ -212,7 +212,7 @@ def knock(candidate: Candidate) -> Connection | str:
 def silence(tried: list[tuple[Candidate, str]], *, may_start: bool = True) -> EngineUnavailable:
     """Return the error that says where no engine answered, what that means, and what to do about it."""
     lines = [without_password(f"  {one.address} ({one.source}): {said}") for one, said in tried]
-    means = "labctl breaks and mends real containers, so it needs one."
+    means = "labctl breaks and repairs real containers, so it needs one."
     todo = "Start the machine's own engine, set DOCKER_HOST, or run `labctl engine start` for a private one."
     if not may_start:
         todo = "Start the machine's own engine, or set DOCKER_HOST; LABCTL_ENGINE=never forbids a private one."

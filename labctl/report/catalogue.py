@@ -83,10 +83,10 @@ def _scenario(entry: Entry) -> Iterator[str]:
     yield from _listed("Fix", [action.typed() for action in one.fix])
     also = [name for name, effect in entry.shown.fixes.items() if effect is Effect.MENDED]
     if also:
-        yield f"Also mended by the fix of {_linked(also)}.\n"
+        yield f"Also repaired by the fix of {_linked(also)}.\n"
     for trap in one.traps:
         done = "; ".join(action.typed() for action in trap.do)
-        yield f"Not this, though it mends it: {trap.remedy} (`{_line(done)}`). {' '.join(trap.harm.split())}\n"
+        yield f"Not this, though it repairs it: {trap.remedy} (`{_line(done)}`). {' '.join(trap.harm.split())}\n"
     yield f"{plain(one.explain.rstrip())}\n"
 
 

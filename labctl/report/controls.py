@@ -1,4 +1,4 @@
-"""Controls on the terminal: each arm as it ends, what is not as it should be, and which fix mends which fault."""
+"""Controls on the terminal: each arm as it ends, what is not as it should be, and which fix repairs which fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from labctl.run.controls import Arm, Kind, effect
 
 MARKS = {Effect.MENDED: "●", Effect.SAME: "·", Effect.OTHER: "~", Effect.IMPOSSIBLE: "x"}
 OWN, UNKNOWN = "■", " "
-LEGEND = "■ its own fix   ● mended   · the same failure   ~ another failure   x cannot be applied   (blank: not known)"
+LEGEND = (
+    "■ its own fix   ● repaired   · the same failure   ~ another failure   x cannot be applied   (blank: not known)"
+)
 
 
 class Arms(Many):
@@ -61,10 +63,10 @@ def wrong(console: Console, sentences: Sequence[str]) -> None:
 
 
 def crossed(console: Console, table: Table, groups: dict[Outcome, list[str]]) -> None:
-    """Print, for the scenarios of each outcome, which fix mends which fault."""
+    """Print, for the scenarios of each outcome, which fix repairs which fault."""
     for outcome, names in groups.items():
         if len(names) > 1:
-            console.print(Text(f"\n{outcome.value}: which fix mends which fault", style="bold"))
+            console.print(Text(f"\n{outcome.value}: which fix repairs which fault", style="bold"))
             for line in _rows(table, names):
                 console.print(Text(line), soft_wrap=True)
     console.print(Text(f"\n{LEGEND}", style="dim"), soft_wrap=True)

@@ -14,10 +14,11 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from labctl.model import UNRECORDED, Diagnosis, Listening, Observation, Phase, PhaseResult, Result, Try, Verdict
+from labctl.model import Diagnosis, Listening, Observation, Phase, PhaseResult, Result, Try, Verdict
 from labctl.report.ladder import expected_ladder, ladder
 from labctl.report.text import milliseconds, one_line, plain
 from labctl.results.journal import DOCKER, LABCTL, LEFT_OUT, PHASE, PHASE_ENDED, WAITING, Event
+from labctl.results.record import UNRECORDED
 from labctl.run.proof import WIRE
 from labctl.scenario.model import Scenario
 
@@ -133,7 +134,7 @@ class _Phase:
                 self._line(f"  expected {one_line(finding.claim)}", style="red")
 
     def _evidence(self, result: PhaseResult) -> None:
-        """Show what the kernels saw: of the fault, and once it is mended."""
+        """Show what the kernels saw: of the fault, and once it is repaired."""
         evidence = result.observations[-1].evidence if result.observations else None
         if evidence is None or result.phase not in (Phase.FAULTED, Phase.FIXED):
             return

@@ -21,6 +21,7 @@ from labctl.language.fields import Name, Written
 from labctl.model import Outcome, Phase, Result, Stage, Try
 from labctl.results.reproducible import TimeClass, text, time_class
 
+UNRECORDED = "not recorded yet"  # what Result.record begins with where a scenario has no record
 FOLDER = "records"  # in the folder of the scenarios
 MOST_SHOWN = 100  # characters of a text, where a line shows it
 CONTEXT = 24  # characters shown on either side of what differs in a longer one

@@ -17,7 +17,7 @@ from labctl.lab.lab import Lab
 from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.lab.witness import Limits
-from labctl.model import UNRECORDED, Phase, PhaseResult, Result, ServiceRun, Verdict
+from labctl.model import Phase, PhaseResult, Result, ServiceRun, Verdict
 from labctl.results import record
 from labctl.results.fingerprint import fingerprint
 from labctl.results.journal import ENGINE_LOST, NOTE, Journal, Listener, new_folder
@@ -183,7 +183,7 @@ def _compared(result: Result, loaded: Loaded) -> Result:
     if result.verdict is not Verdict.PASSED or not any(one.phase is Phase.FAULTED for one in result.phases):
         return result
     if loaded.record is None:
-        return replace(result, record=f"{UNRECORDED}: labctl record {result.scenario}")
+        return replace(result, record=f"{record.UNRECORDED}: labctl record {result.scenario}")
     everyone = record.of(result)
     compared = partial(record.comparable, loaded.record) if loaded.stack.bare else (lambda one: one)
     seen = at_least = compared(everyone)
@@ -199,7 +199,7 @@ def _compared(result: Result, loaded: Loaded) -> Result:
             record="differs",
         )
     if new := record.unrecorded(loaded.record, seen):
-        return replace(result, record=f"{UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
+        return replace(result, record=f"{record.UNRECORDED}, {', '.join(new)}: labctl record {result.scenario}")
     late = [f"the time of {name}" for name, one in seen.clients.items() if one.time != at_least.clients[name].time]
     but = [*late, *sorted(everyone.clients.keys() - seen.clients.keys())]
     why = " (the machine was too busy)" if late else ""

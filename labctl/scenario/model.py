@@ -147,7 +147,7 @@ class Recover(Written):
 
 
 class Trap(Written, defer_build=True):
-    """A remedy that people copy, which mends the failure and does harm: why, what to do instead is the fix."""
+    """A remedy that people copy, which repairs the failure and does harm: why, what to do instead is the fix."""
 
     remedy: Line
     do: Actions

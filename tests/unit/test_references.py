@@ -14,7 +14,7 @@ from labctl.stack.model import MOST_NETWORKS
 from labctl.stack.service import Service
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/glossary.md")]
 WRITTEN = [*PAGES, *sorted((ROOT / "labctl").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
 DOTTED = re.compile(r"`(labctl(?:\.\w+)+)`")
 OWN_FILE = re.compile(r"`((?:labctl|compose|tests|scenarios)/[\w./-]+\w/?)`")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NO_JSON = "the controls print no JSON; `labctl controls --write` writes controls.json."
 with_controls = click.option(
-    "--controls", "with_controls", is_flag=True, help="Run controls, too; see labctl controls."
+    "--controls", "with_controls", is_flag=True, help="Also run controls; see `labctl controls --help`."
 )
 
 

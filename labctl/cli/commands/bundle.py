@@ -1,4 +1,4 @@
-"""bundle: a run in one file, as evidence for somebody else; check or show one."""
+"""bundle: put a run into one file, or check or show such a file."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ def _runs(incomplete: str) -> list[CompletionItem]:
     epilog="Example: labctl bundle last && labctl bundle verify *.labctl.tar.gz",
 )
 def command() -> None:
-    """Put a run into one file, as evidence for somebody else; check or show such a file.
+    """Put a run into one file to pass on as evidence; check or show such a file.
 
     RUN is the path of a run's folder, its name below .labctl/runs, the name of its scenario (the newest run counts), or
     `last`. The bundle is made in this folder as RUN.labctl.tar.gz, or as the FILE of -o, which --force overwrites. It
     holds the result, the journal, the scenario and stack as they were run, all versions, captured packets and logs,
     and the SHA-256 of each.
 
-    verify and show need no engine and no scenario, and trust nothing in the file. Compare the archive's SHA-256, too,
-    with what its maker says: only that shows that all of it is theirs.
+    verify and show need no engine and no scenario, and trust nothing in the file. Also compare the archive's SHA-256
+    with the one that its maker published: only that shows that the file is theirs.
     """
 
 
 @click.command(epilog="Example: labctl bundle loopback-bind -o evidence.tar.gz")
 @click.argument("run", metavar="RUN")
 @click.option("-o", "--output", "output", metavar="FILE", type=click.Path(path_type=Path), help="The file to make.")
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def make(run: str, output: Path | None, *, force: bool) -> int:
-    """Put a run into one file: RUN.labctl.tar.gz in this folder, where no FILE is named.
+    """Put a run into one file; by default RUN.labctl.tar.gz in this folder.
 
-    Exit 1 where `verify` would find something wrong with it, as with a run whose files were changed since.
+    Exits with 1 if `verify` would find a problem, such as a file of the run that was changed later.
     """
     from labctl.report.text import one_line
     from labctl.results import bundle
@@ -85,11 +85,10 @@ def make(run: str, output: Path | None, *, force: bool) -> int:
 @command.command(epilog="Example: labctl bundle verify evidence.tar.gz")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 def verify(files: tuple[Path, ...]) -> int:
-    """Check that bundles are whole and tell one story.
+    """Check that bundles are complete and consistent.
 
-    Exit 1 where one does not, with what is wrong by the name of the file inside that has it. Each file inside must have
-    the sum that the manifest names. Manifest, result and fingerprint must agree, and the captured packets must show the
-    connections that the result tells of.
+    Each file inside must have the checksum in the manifest; manifest, result and fingerprint must agree; the captured
+    packets must show the connections that the result lists. Exits with 1 and lists the problems, by file, if not.
     """
     from labctl.report.bundled import sound
     from labctl.results import archive, bundle
@@ -107,12 +106,12 @@ def verify(files: tuple[Path, ...]) -> int:
 
 @command.command(epilog="Example: labctl bundle show evidence.tar.gz --file client.pcap | tcpdump -nr -")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--file", "name", metavar="NAME", help="Print this file of the bundle, and nothing else.")
+@click.option("--file", "name", metavar="NAME", help="Print only this file of the bundle.")
 def show(file: Path, name: str | None) -> int:
-    """Show what a bundle is evidence of.
+    """Show the run that a bundle holds.
 
-    That is where it was made, what was done and seen in each phase, the verdict, and which files it holds. Exit 1 where
-    `verify` finds something wrong with it, which is shown first.
+    It shows where the run was made, what was done and observed in each phase, the verdict, and the files. Exits with 1
+    if `verify` finds a problem; problems are shown first.
     """
     from labctl.cli.common import console
     from labctl.report import bundled

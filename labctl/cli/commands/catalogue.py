@@ -1,4 +1,4 @@
-"""catalogue: every scenario by symptom and by cause, as a page in Markdown."""
+"""catalogue: all scenarios by symptom and by cause, as a Markdown page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = "CATALOGUE.md"  # next to the scenarios
 @click.command(epilog="Example: labctl catalogue --write")
 @click.option("--write", is_flag=True, help=f"Write it to {PAGE} next to the scenarios.")
 def command(*, write: bool) -> None:
-    """Print the exact errors of all scenarios, what tells them apart, and their fixes."""
+    """Print the exact errors of all scenarios, what distinguishes them, and their fixes."""
     from labctl.knowledge.entries import atlas
     from labctl.report.catalogue import catalogue as page
     from labctl.scenario import catalogue

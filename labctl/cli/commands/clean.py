@@ -1,4 +1,4 @@
-"""clean: remove what dead runs left behind."""
+"""clean: remove what killed runs left behind."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import click
 
 
 @click.command(epilog="Example: labctl clean")
-@click.option("--all", "everything", is_flag=True, help="Also what belongs to runs that still live.")
+@click.option("--all", "everything", is_flag=True, help="Also remove what belongs to runs that are still going on.")
 def command(everything: bool) -> None:
-    """Remove containers, networks and volumes that carry labctl's labels and belong to no living run.
+    """Remove containers, networks and volumes with labctl's labels that belong to no running labctl.
 
-    What is younger than half a minute is taken for a run that is just starting, and left alone.
+    Anything younger than half a minute may belong to a run that is starting, and stays.
     """
     from labctl.engine.connection import connect
     from labctl.engine.containers import Containers

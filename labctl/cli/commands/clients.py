@@ -10,12 +10,12 @@ import click
 
 
 @click.command(epilog="Example: labctl clients")
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the list, as JSON.")
 def command(*, as_json: bool) -> None:
-    """List the clients: the targets that each understands, its version, and the file of one of another package.
+    """List the clients with the targets they can reach, their versions, and the files of clients from other packages.
 
-    The versions are those in labctl's image, which is built where it is missing, and this machine's for clients of an
-    engine, which run here.
+    Versions are those in labctl's image, which is built if it is missing; clients of an engine run on this machine, and
+    have its versions.
     """
     from labctl.report.text import plain
 

@@ -1,4 +1,4 @@
-"""controls: show that each fault is the cause, and each fix the cure."""
+"""controls: show that each fault is the cause, and that each fix repairs it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class Share(click.ParamType["tuple[int, int]"]):
 @click.command(epilog="Example: labctl controls --all -j 4 --write")
 @click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
-@click.option("--all", "everything", is_flag=True, help="Try every other fix, not three of each scenario.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another number draws other fixes.")
+@click.option("--all", "everything", is_flag=True, help="Try the fix of every other scenario, not of three.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses which three fixes are tried.")
 @click.option(
-    "--share", type=Share(), default=(1, 1), show_default="1/1", help="One share of all, for several machines."
+    "--share",
+    type=Share(),
+    default=(1, 1),
+    show_default="1/1",
+    help="Run one share of all, such as 2/5, to use several machines.",
 )
-@click.option("--write", is_flag=True, help="Write what was seen to controls.json, next to the scenarios.")
+@click.option("--write", is_flag=True, help="Write the results to controls.json, next to the scenarios.")
 @only_clients
 @allow_image
 def command(
@@ -49,7 +53,7 @@ def command(
 ) -> int:
     """Run scenarios with one thing changed: no fault, the fix of another, a trap in place of the fix.
 
-    What they show is compared with controls.json next to the scenarios: a fix that mends what it should not is told.
+    Results are compared with controls.json next to the scenarios; a fix that repairs another scenario is reported.
     """
     from labctl.lab.session import ready
     from labctl.run.controls import DRAWN, Choice

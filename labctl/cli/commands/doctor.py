@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: labctl doctor")
 def command() -> None:
-    """Show the engine, what its kernel can do, the image, left-overs, and what each missing thing costs.
+    """Show the engine, its kernel's abilities, the image and left-overs, and what fails without the missing ones.
 
-    Exits with 3 where no engine answers.
+    Exits with 3 if no engine answers.
     """
     from labctl.engine.connection import connect
     from labctl.provision import doctor

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def command() -> None:
     """Start, show or stop labctl's own Docker Engine.
 
-    An engine that answers is used as it is. `start` starts one of labctl's own where none does.
+    labctl uses any engine that answers; `start` starts one of its own if none does.
     """
 
 
@@ -24,10 +24,10 @@ def command() -> None:
 @click.option("-y", "--yes", is_flag=True, help="Install packages without asking.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing if an engine answers already.")
 def start(*, yes: bool, quiet: bool) -> None:
-    """Make sure that an engine answers.
+    """Start an engine if none answers.
 
-    Where none does: install Debian's or Ubuntu's docker.io if it is missing, and start a private dockerd, whose data,
-    socket and log lie in labctl's state folder. It stays up until `labctl engine stop`.
+    This installs Debian's or Ubuntu's docker.io if it is missing, and starts a private dockerd with its data, socket
+    and log in labctl's state folder. It runs until `labctl engine stop`.
     """
     from labctl.cli.common import agreed
     from labctl.provision import daemon
@@ -46,7 +46,7 @@ def start(*, yes: bool, quiet: bool) -> None:
 
 @command.command(epilog="Example: labctl engine status")
 def status() -> None:
-    """Show which engine answers, and whether labctl started it; exit 3 where none does."""
+    """Show which engine answers, and whether labctl started it; exits with 3 if none does."""
     from labctl.engine.connection import connect
     from labctl.provision.private import Private
 
@@ -61,11 +61,11 @@ def status() -> None:
 
 
 @command.command(epilog="Example: labctl engine stop")
-@click.option("--force", is_flag=True, help="Also where labs run on it; they end.")
+@click.option("--force", is_flag=True, help="Stop it even if labs are running on it; they end.")
 def stop(*, force: bool) -> None:
-    """Stop the engine that labctl started, and no other, wherever DOCKER_HOST points.
+    """Stop the engine that labctl started, and only that, whatever DOCKER_HOST says.
 
-    Where labs run on it, perhaps somebody else's, it is left alone without --force.
+    If labs are running on it, it is stopped only with --force.
     """
     from labctl.engine.connection import connect
     from labctl.errors import EngineUnavailable, UsageError

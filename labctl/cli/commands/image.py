@@ -1,4 +1,4 @@
-"""Build, show or tidy up the images that hosts run."""
+"""Build, show or remove the images that hosts run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from labctl.system.progress import timed
 
 @click.group(epilog="Example: labctl image build")
 def command() -> None:
-    """Build, show or tidy up the images that hosts run: `labctl`, and those of single servers.
+    """Build, show or remove the images that hosts run: `labctl`, and those of single servers.
 
-    They are built on first use from labctl's own files. Their base is pulled where a registry answers, else made from
+    They are built on first use from labctl's own files. Their base is pulled if a registry answers, else made from
     Debian's packages; LABCTL_BASE=pull, LABCTL_BASE=packages or LABCTL_BASE=NAME chooses.
     """
 
@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--refresh", is_flag=True, help="Build everything anew, with the newest packages.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing if the image exists already.")
 def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
-    """Build images, `labctl` where none is named, unless those that fit labctl's files are there."""
+    """Build images (by default `labctl`) unless images of the same files exist."""
     from labctl.engine.connection import connect
     from labctl.provision import image
     from labctl.system.places import OWN_IMAGE
@@ -37,7 +37,7 @@ def build(names: tuple[str, ...], *, refresh: bool, quiet: bool) -> None:
 @command.command(epilog="Example: labctl image show")
 @click.argument("name", metavar="[IMAGE]", default="labctl")
 def show(name: str) -> None:
-    """Show an image, what it stands on, and every package in it with its version."""
+    """Show an image, its base, and all packages in it with their versions."""
     from labctl.engine.connection import connect
     from labctl.errors import NotThere
     from labctl.provision import image

@@ -1,4 +1,4 @@
-"""lint: look for mistakes in scenarios, stacks, records and controls, without an engine."""
+"""lint: check scenarios, stacks, records and controls, without an engine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Records = Mapping[Path, "Record | None"]
 @click.command(epilog="Example: labctl lint scenarios/*.yaml")
 @click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 def command(names: tuple[str, ...]) -> None:
-    """Read scenarios with their stacks and records, all there are where none is named, and tell every mistake at once.
+    """Check scenarios with their stacks and records, by default all, and list every mistake.
 
-    A record without a scenario is told where all scenarios of its folder are read.
+    A record without a scenario is reported when all scenarios of its folder are checked.
     """
     from labctl.scenario import catalogue
 

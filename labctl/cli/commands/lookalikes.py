@@ -1,4 +1,4 @@
-"""lookalikes: group the scenarios that a client cannot tell apart, and say what can."""
+"""lookalikes: group scenarios that look the same to a client, and list what distinguishes them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from labctl.cli.common import console, loaded_scenarios, only_clients, readable_
 @click.command(epilog="Example: labctl lookalikes --client requests")
 @click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @only_clients
-@click.option("--json", "as_json", is_flag=True, help="Print the groups as JSON, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the groups, as JSON.")
 def command(names: tuple[str, ...], clients: tuple[str, ...], as_json: bool) -> None:
-    """Group the scenarios that give a client the same exception, errno and kind of time, by what is on record.
+    """Group the scenarios in which a client recorded the same exception, errno and kind of time.
 
-    For each group: the diagnosis steps that separate them, the one first that splits the group most evenly.
+    Each group lists the diagnosis steps that distinguish its scenarios; the first splits the group most evenly.
     """
     from labctl.knowledge.entries import atlas
     from labctl.knowledge.tree import Told, groups, tree

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: labctl matrix -j 4 -k 'firewall or backlog' --junit results.xml")
 @click.argument("names", metavar="[NAME|PATH]", nargs=-1, shell_complete=complete.scenarios)
 @click.option("-j", "--jobs", type=click.IntRange(1, 32), default=2, show_default=True, help="Runs at once.")
-@click.option("-k", "keyword", metavar="EXPRESSION", default="", help="Only what matches: 'firewall and not ufw'.")
+@click.option(
+    "-k", "keyword", metavar="EXPRESSION", default="", help="Run only what matches, such as 'firewall and not ufw'."
+)
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run each N times.")
 @click.option("--fail-fast", is_flag=True, help="Start no more runs after the first that does not pass.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML, too.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write the results as JUnit XML.")
 @only_clients
 @allow_image
 @with_controls
@@ -47,9 +49,9 @@ def command(
     reports: tuple[Wanted, ...],
     as_json: bool,
 ) -> int:
-    """Run every scenario, or those named, and say what each came to.
+    """Run all scenarios, or those named, and print each verdict.
 
-    Every scenario is each of `./scenarios`, or, where there are none, each that came with labctl.
+    By default it runs the scenarios in `./scenarios`, or those that came with labctl if there are none.
     """
     from labctl.lab.session import ready
     from labctl.report.estimate import earlier

@@ -1,4 +1,4 @@
-"""new: begin a scenario of your own."""
+"""new: write a scenario of your own."""
 
 from __future__ import annotations
 
@@ -33,20 +33,18 @@ WIDTH = 120
 
 @click.command(epilog="Example: labctl new proxy-down --from server-down")
 @click.argument("name")
-@click.option(
-    "--from", "source", metavar="NAME|PATH", shell_complete=complete.scenarios, help="Begin with a copy of this one."
-)
+@click.option("--from", "source", metavar="NAME|PATH", shell_complete=complete.scenarios, help="Copy this scenario.")
 @click.option(
     "--path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write it, a file or a folder; ./scenarios/NAME.yaml if not given.",
+    help="Where to write it, a file or a folder; by default ./scenarios/NAME.yaml.",
 )
 def command(name: str, source: str | None, path: Path | None) -> None:
-    """Begin a scenario: a file that explains itself and works as it is.
+    """Write a new scenario, with explanations, that runs as it is.
 
-    Without --from it is a small one, with the whole language in its comments; with it, a copy of another scenario. A
-    file that is there already is never overwritten.
+    By default it is a small one with the whole language in its comments; with --from it is a copy of another scenario.
+    An existing file is never overwritten.
     """
     file = _file(_allowed(name), path)
     _write(file, _template(name) if source is None else _copy(source, name, file.parent))
@@ -55,7 +53,7 @@ def command(name: str, source: str | None, path: Path | None) -> None:
     width = len(f"labctl shell {known_as}")
     for verb, what in (
         ("lint", "tells mistakes"),
-        ("run", "breaks it, shows the error, mends it"),
+        ("run", "breaks it, shows the error, repairs it"),
         ("shell", "opens a shell in the lab while it is broken"),
     ):
         click.echo(f"  {f'labctl {verb} {known_as}':<{width}}   # {what}")

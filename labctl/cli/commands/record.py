@@ -1,4 +1,4 @@
-"""record: write down the errors that every run of a scenario is compared with."""
+"""record: record the errors that each run of a scenario is compared with."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ INSTALLED = PACKAGE / "_installed"
 
 @click.command(epilog="Example: labctl record loopback-bind")
 @click.argument("names", metavar="NAME|PATH", nargs=-1, required=True, shell_complete=complete.scenarios)
-@click.option("--check", is_flag=True, help="Only compare with what is recorded; write nothing.")
+@click.option("--check", is_flag=True, help="Only compare with the record; write nothing.")
 @allow_image
 def command(names: tuple[str, ...], images: tuple[str, ...], *, check: bool) -> int:
-    """Record each client's exact error, next to the scenario: every later run is compared with it.
+    """Record each client's exact error next to the scenario; later runs are compared with it.
 
-    Each scenario runs twice, and is recorded where both runs pass and show the same errors, but for what always varies.
+    Each scenario runs twice; it is recorded if both runs pass with the same errors, apart from what always varies.
     """
     from labctl.lab.session import ready
     from labctl.report.estimate import earlier

@@ -1,4 +1,4 @@
-"""run: break and mend one scenario or several, one after the other."""
+"""run: run scenarios, one after the other."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ KEEP = ("never", "on-failure", "always")
 @allow_image
 @click.option("--keep", type=click.Choice(KEEP), default="never", help="Keep the lab until you press Enter.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
-@click.option("--timings", is_flag=True, help="Print the time line by step.")
+@click.option("--timings", is_flag=True, help="Print how long each step took.")
 @with_controls
 @report
 @as_json
-@click.option("-q", "--quiet", is_flag=True, help="Print the verdicts only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the verdicts.")
 def command(
     names: tuple[str, ...],
     clients: tuple[str, ...],
@@ -42,7 +42,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Run scenarios, by name or by path: healthy, faulted, unfixed, fixed."""
+    """Run scenarios, by name or path, through their phases: healthy, faulted, unfixed, fixed."""
     chosen = loaded_scenarios(names, clients)
     if dry_run:
         return _dry_run(chosen)

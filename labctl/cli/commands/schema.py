@@ -10,7 +10,7 @@ import click
 @click.command(epilog="Example: labctl schema > scenario.schema.json")
 @click.argument("file", type=click.Choice(["scenario", "record"]), default="scenario")
 def command(file: str) -> None:
-    """Print the JSON Schema of scenario files, made from the models and the actions there are, or that of records."""
+    """Print the JSON Schema of scenario files, including all actions, or that of records."""
     click.echo(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema(file)}, indent=2))
 
 

@@ -1,4 +1,4 @@
-"""shell: look around in a lab, at the phase of your choice."""
+"""shell: open a shell in a lab, in a phase of your choice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANSWERS_WITHIN = 5.0  # seconds
     "--host",
     metavar="HOST",
     shell_complete=complete.hosts,
-    help="Where to open it; on the client's host if not given.",
+    help="Where to open it; by default on the client's host.",
 )
 @click.option(
     "--with",
@@ -45,17 +45,17 @@ ANSWERS_WITHIN = 5.0  # seconds
     type=click.Choice(["tools", "service"]),
     default="tools",
     show_default=True,
-    help="With the host's tools as root, or in its service's container as its user.",
+    help="As root with the host's tools, or as its user in the service's container.",
 )
 @allow_image
 def command(name: str, at: str, host: str | None, place: Place, images: tuple[str, ...]) -> int:
-    """Run a scenario up to a phase, and open a shell inside the lab as it stands then.
+    """Run a scenario up to a phase, and open a shell inside its lab.
 
-    Healthy, faulted and fixed mean that the clients saw what the scenario says of that phase. The triggers are replayed
-    once more before the shell opens. Leaving it removes everything.
+    The shell opens when the clients have seen what the scenario expects of that phase; triggers are repeated just
+    before. Leaving the shell removes everything.
 
-    Exits with 0 when the shell is left. Where the phase does not come out as the scenario says, no shell opens, and the
-    exit code is that of a run: `labctl run --keep on-failure` is there for that.
+    Exits with 0 when you leave the shell. If the phase is not as the scenario expects, no shell opens, and the exit
+    code is that of a run; use `labctl run --keep on-failure` to look into that.
     """
     [chosen] = loaded_scenarios([name])
     where = host or chosen.scenario.client.host

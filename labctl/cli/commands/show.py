@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: labctl show tiny-backlog")
 @click.argument("name", metavar="NAME|PATH", shell_complete=complete.scenarios)
 def command(name: str) -> None:
-    """Explain a scenario: what is broken, what the client sees, how to tell, the fix."""
+    """Explain a scenario: the fault, what the client gets, how to diagnose it, the fix."""
     from labctl.report.text import plain
 
     [loaded] = loaded_scenarios([name])

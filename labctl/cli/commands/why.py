@@ -26,13 +26,13 @@ NOT_FOUND = 1  # the exit code where nothing is known of any error in the text
     epilog="Example: labctl why 'curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused'",
 )
 @click.argument("words", metavar="[TEXT|FILE|-]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All kinds of errors in the text, not the first three.")
-@click.option("--json", "as_json", is_flag=True, help="Print what is known as JSON, and nothing else.")
+@click.option("--all", "everything", is_flag=True, help="Explain all kinds of errors in the text, not just three.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the answer, as JSON.")
 def command(words: tuple[str, ...], everything: bool, as_json: bool) -> int:
-    """Say which causes give this error, what tells them apart, and the fix of each, as the lab has measured them.
+    """List the causes of an error, what distinguishes them, and the fix of each, as measured in the lab.
 
-    The text may be a traceback, a line of a log, a whole log, or an errno's name. Exits with 1 where nothing in it is
-    known.
+    The text may be a traceback, a line of a log, a whole log, or the name of an errno. Exits with 1 if it has no error
+    that labctl knows.
     """
     from labctl.knowledge.entries import atlas
     from labctl.knowledge.why import why

@@ -38,7 +38,7 @@ def test_every_error_fix_and_trap_is_on_the_page() -> None:
         for action in entry.scenario.fix:
             assert action.typed() in page
         for trap in entry.scenario.traps:
-            assert f"Not this, though it mends it: {trap.remedy}" in page
+            assert f"Not this, though it repairs it: {trap.remedy}" in page
 
 
 def test_it_is_printed_and_written_only_where_there_are_scenarios(tmp_path: Path) -> None:
