@@ -65,7 +65,7 @@ def sentence(findings: Sequence[Finding]) -> str:
 def _clause(claim: str, findings: Sequence[Finding], everyone: int) -> str:
     if len(findings) == 1:
         [one] = findings
-        return f"{one.about} {one.seen}" + (f" ({one.said})" if one.said else "") + f", expected {claim}"
+        return f"{one.about} {one.seen}, expected {claim}" + (f" ({one.said})" if one.said else "")
     who = f"all {everyone} clients" if len(findings) == everyone else _listed([one.about for one in findings], "and")
     seen = list(dict.fromkeys(one.seen for one in findings))
     verb = f"{seen[0].split()[0]} "  # got refused or timed-out

@@ -105,7 +105,7 @@ def test_a_message_that_is_not_as_recorded_fails_a_run_and_a_check_until_it_is_r
     assert verdict.endswith(": broken and repaired as claimed, but the errors differ from the record")
     assert told[:-1] == [
         *(f"  {line}" for line in apart),
-        f"  If that is right, `labctl record {NAME}` writes it down anew, and a review shows the change.",
+        f"  If the new errors are right, `labctl record {NAME}` records them; a review then shows the change.",
     ]
 
     checked = labctl(folder, "record", NAME, "--check")

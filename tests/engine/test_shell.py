@@ -232,7 +232,7 @@ def test_where_the_phase_does_not_come_out_there_is_no_shell(labctl: Callable[..
 def test_nobody_can_be_in_a_service_that_does_not_run(labctl: Callable[..., Terminal]) -> None:
     refused = labctl("shell", "server-down", "--host", "server", "--with", "service")
     assert refused.ended() == 2
-    assert "the service of 'server' does not run now" in refused.shown
+    assert "the service of 'server' is not running" in refused.shown
 
 
 def test_the_whole_run_comes_before_a_shell_in_the_fixed_phase(labctl: Callable[..., Terminal]) -> None:

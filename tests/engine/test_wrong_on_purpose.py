@@ -126,7 +126,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         {"fix": fix_of("firewall-drop")},
         F,
         Phase.FIXED,
-        "the fix cannot be applied: 'server' could not run `iptables",
+        "the fix could not be applied: 'server' could not run `iptables",
     ),
     "a diagnosis that holds in healthy too": (
         "loopback-bind",
@@ -193,14 +193,14 @@ WRONG: dict[str, tuple[str, dict[str, Any], Verdict, Phase, str]] = {
         },
         F,
         Phase.UNFIXED,
-        "nothing was done but to wait, and yet",
+        "nothing was changed, but after waiting",
     ),
     "a failure that should heal by itself and does not": (
         "server-down",
         {"expect": {"outcome": "refused", "heals": {"within": "500ms"}}},
         F,
         Phase.UNFIXED,
-        "it should have healed by itself, but",
+        "the failure did not heal by itself:",
     ),
     "a trigger that waits for what never comes": (
         "server-down",

@@ -75,7 +75,7 @@ def test_what_a_command_hides_is_not_held_against_it_but_what_it_tells_is() -> N
 
 
 def test_what_one_client_said_is_in_the_sentence() -> None:
-    assert sentence(list(judge(COMMAND, None))) == "curl got refused (curl: (7)), expected ok"
+    assert sentence(list(judge(COMMAND, None))) == "curl got refused, expected ok (curl: (7))"
 
 
 def test_clients_of_whom_the_same_is_wrong_are_named_together() -> None:
