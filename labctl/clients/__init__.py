@@ -82,7 +82,7 @@ class Target(NamedTuple):
     def _at_socket(cls, url: str) -> Target:
         path = url.partition("://")[2]
         if not SOCKET.fullmatch(path) or ".." in path.split("/"):
-            raise ValueError("names no socket, such as unix:///run/docker.sock")
+            raise ValueError("names no socket; write one such as unix:///run/docker.sock")
         return cls(url, UNIX, path, 0, "/version")
 
 

@@ -98,7 +98,7 @@ def _authorities_when_needed() -> Iterator[None]:
 def _imported(name: str, file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python module")
+        raise ImportError(f"{file} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -112,7 +112,7 @@ def _prepared(module: ModuleType, warm: str) -> Client | None:
     engine's socket alone, and the targets are none: its library is not in the image.
     """
     if isinstance(module.SCHEMES, str):
-        raise TypeError("SCHEMES is a text, where a tuple of schemes is wanted")
+        raise TypeError("SCHEMES must be a tuple of schemes, not text")
     if warm != UNIX and {*module.SCHEMES} == {UNIX}:
         return None
     client = Client(module, str(module.version()), [str(scheme) for scheme in module.SCHEMES])

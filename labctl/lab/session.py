@@ -164,7 +164,7 @@ def _remove(containers: Containers, label: str, watchdog: Watchdog) -> None:
         left = sweep(containers, label, patient=True)
     except EngineError as error:
         raise EngineUnavailable(
-            f"{error.what} So what was made is still there.", means=error.means, todo=LEFT
+            f"{error.what} Its containers and networks are still there.", means=error.means, todo=LEFT
         ) from error
     left.demand_none(LEFT)
     watchdog.dismiss()

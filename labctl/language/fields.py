@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
 
 def _pattern(value: str) -> str:
     if len(value) > LONGEST_PATTERN:
-        raise ValueError(f"is longer than {LONGEST_PATTERN} characters, and no pattern needs as much")
+        raise ValueError(f"is longer than {LONGEST_PATTERN} characters, the most a pattern may have")
     try:
         _compiled(value)
     except re2.error as error:
@@ -174,7 +174,7 @@ def _errno(value: str) -> str:
     if value not in errno.errorcode.values():
         near = nearest(value.upper(), errno.errorcode.values())
         hint = f"did you mean {' or '.join(near)}?" if near else "such as ECONNREFUSED, see errno(3)"
-        raise ValueError(f"is no errno; {hint}")
+        raise ValueError(f"is not an errno; {hint}")
     return value
 
 

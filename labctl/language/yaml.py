@@ -122,7 +122,7 @@ class Reader:
             self._demand_readable(key, place)
             name = str(key.value)
             if name in mapping:
-                raise Mistakes([Mistake(*place, f"the key {quoted(name)} stands here a second time.")])
+                raise Mistakes([Mistake(*place, f"the key {quoted(name)} is given twice.")])
             self.keys[*path, name] = place
             mapping[name] = self.read(value, (*path, name))
         return mapping

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labctl.model import Result, Verdict
+from labctl.report.columns import columns
 from labctl.report.text import plain
 from labctl.results.fingerprint import difference, reproducible
 
@@ -81,13 +82,7 @@ class _Told:
 def _table(told: Mapping[str, _Told]) -> list[str]:
     """Return the lines of a table, its heading first; what has a name comes last, so that nothing is cut off."""
     rows = [(str(one.runs), str(one.passed), str(one.ways), one.rate, name) for name, one in told.items()]
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)][:-1]
-
-    def line(*cells: str) -> str:
-        numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
-        return "  ".join(("", *numbers, cells[-1]))
-
-    return [line(*HEADINGS), *(line(*row) for row in rows)]
+    return [f"  {line}" for line in columns([HEADINGS, *rows], right=range(len(HEADINGS) - 1))]
 
 
 def _apart(console: Console, name: str, runs: Sequence[Result]) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 from labctl.knowledge.tree import Fork
 from labctl.knowledge.why import SERVER_PORT, Answer, Cause, Excluded, adapted
 from labctl.report.apart import drawn, leaves
+from labctl.report.columns import columns
 from labctl.report.text import milliseconds, plain
 from labctl.symptoms import Symptom
 
@@ -47,8 +48,8 @@ def _one(console: Console, answer: Answer) -> None:
         _excluded(console, answer.excluded)
         return
     _line(console, f"\n{_measured(answer)}")
-    for cause in answer.causes:
-        _line(console, f"  {cause.scenario:<{_width(answer.causes)}}  {cause.title}" + _exact(cause, answer))
+    for line in columns([(cause.scenario, f"{cause.title}{_exact(cause, answer)}") for cause in answer.causes]):
+        _line(console, f"  {line}")
     _next(console, answer)
     _fixes(console, answer)
     _line(console, f"  {PARTS}", "dim")
@@ -114,10 +115,6 @@ def _excluded(console: Console, excluded: Sequence[Excluded]) -> None:
     _line(console, "\nNot these:")
     for reason, names in reasons.items():
         _line(console, f"  {', '.join(names)}: {reason}", "dim")
-
-
-def _width(causes: Sequence[Cause]) -> int:
-    return max(len(cause.scenario) for cause in causes)
 
 
 def _line(console: Console, said: str, style: str = "") -> None:

@@ -160,7 +160,7 @@ def _manifest(raw: bytes | None) -> Manifest:
     if raw is None:
         raise UsageError(f"{MANIFEST}: is missing")
     if len(raw) > MOST_MANIFEST:
-        raise UsageError(f"{MANIFEST}: is larger than {MOST_MANIFEST >> 20} MiB, and no manifest is")
+        raise UsageError(f"{MANIFEST}: is larger than {MOST_MANIFEST >> 20} MiB, the most that a manifest may have")
     try:
         manifest = _adapter().validate_json(raw, strict=True)
     except ValidationError as error:

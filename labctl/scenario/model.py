@@ -121,7 +121,7 @@ class DiagnosisStep(Written):
             raise ValueError(f"a diagnosis step has one of {', '.join(f'`{name}`' for name in ('run', *LOOKS))}")
         if self.run is None and (ignored := self.model_fields_set & {"host", "place", "exits"}):
             names = ", ".join(f"`{'with' if name == 'place' else name}`" for name in sorted(ignored))
-            raise ValueError(f"`{asked[0]}` is only read, so {names} would mean nothing here")
+            raise ValueError(f"`{asked[0]}` is only read, so {names} has no effect here")
         if not self.judges and not self.context:
             raise ValueError("this step is not judged; add `shows`, `lacks` or `exits`, or `context: true`")
         if self.judges and self.context:

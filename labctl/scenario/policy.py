@@ -124,7 +124,7 @@ def _bare_step(document: Document, path: Path, step: dict[str, Any], on: Stack) 
     host = str(step.get(str(key)))  # whatever it is, its field says what is wrong with it
     program = bare_program(on.services[host]) if host in on.services else None
     if program != ENGINE:
-        yield document.mistake(path, "this is done to the stand-in for an engine alone.")
+        yield document.mistake(path, "this action works only on the stand-in for an engine.")
     if "command" in step or "ports" in step:
         yield document.mistake(path, "a program without a container has neither another command nor ports.")
     for name, wrong in wrong_settings(program, _texts(step.get("environment"))).items():

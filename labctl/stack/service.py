@@ -56,7 +56,7 @@ def _limit(value: Any) -> Any:
 
 def _host_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", name):
-        raise ValueError("is no host's name")
+        raise ValueError("is not the name of a host")
     return name
 
 
@@ -81,7 +81,7 @@ def _inside(path: str) -> str:
             "is not a path inside a container; write one such as /var/lib/app, without `..`, colons and options"
         )
     if next(filter(None, parts)) in OF_THE_KERNEL:
-        raise ValueError("is the kernel's own, and no place for files")
+        raise ValueError("belongs to the kernel; no files can be put there")
     return "/" + "/".join(filter(None, parts))
 
 

@@ -144,7 +144,7 @@ FILES = [
     service("the folder above", "volumes: ['../..:/x']", "only named volumes may be mounted"),
     service("volumes of others", "volumes_from: [container:other]", REFUSED),
     service("options of a mount", "tmpfs: '/x:exec,suid'", INSIDE),
-    service("over the kernel's files", "tmpfs: /proc/sys", "is the kernel's own"),
+    service("over the kernel's files", "tmpfs: /proc/sys", "belongs to the kernel"),
     service("over the kernel's files, hidden", "tmpfs: //x/../proc", INSIDE),
     service("over everything", "tmpfs: /", INSIDE),
     service("a config out of the container", "configs: [{source: x, target: /../../etc/cron.d/x}]", INSIDE),
@@ -228,7 +228,7 @@ INJECTED = [
     scenario("a header, by a line's end", "http://server:8080/", "http://server:8080/\\nX: y", "a blank or a control"),
     scenario("credentials", "http://server:8080/", "http://me:secret@server:8080/", "contains a user name"),
     scenario("a file as a target", "http://server:8080/", "file:///etc/passwd", "begins with none of http://"),
-    service("a line in /etc/hosts", 'extra_hosts: {"x\\n0.0.0.0 y": 192.0.2.1}', "is no host's name"),
+    service("a line in /etc/hosts", 'extra_hosts: {"x\\n0.0.0.0 y": 192.0.2.1}', "is not the name of a host"),
     service("the machine in /etc/hosts", "extra_hosts: {machine: host-gateway}", "is not an address"),
     service("an interface in an address", "extra_hosts: {x: 'fe80::1%$(id)'}", "is not an address"),
 ]  # fmt: skip

@@ -52,7 +52,7 @@ BARE = [
     bare("bare: root", STEP, "- {run: id, host: engine, with: tools}", "this needs a lab with an engine"),
     bare("bare: a rule of the machine", STEP, "- {iptables: engine, rule: 'INPUT -j DROP'}", "this needs a lab with an engine"),
     bare("bare: a reboot", STEP, "- reboot: engine", "this needs a lab with an engine"),
-    bare("bare: a stop of the clients", STEP, "- kill: client", "done to the stand-in for an engine alone"),
+    bare("bare: a stop of the clients", STEP, "- kill: client", "only on the stand-in for an engine"),
     bare("bare: another program later", STEP, "- {recreate: engine, command: id}", "neither another command nor ports"),
     bare("bare: ports of the machine", STEP, '- {recreate: engine, ports: ["19880:1"]}', "neither another command nor ports"),
     bare("bare: a module of its own", STEP, "- {recreate: engine, environment: {PYTHONPATH: .}}", NO_SETTING),

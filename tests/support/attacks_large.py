@@ -25,7 +25,7 @@ YAML = [
     scenario("no truth", "An attack", "!!bool maybe", "cannot be read"),
     scenario("a number without an end", "An attack", "0x" + "F" * 9000, "is a larger number than anything here has"),
     scenario("digits without an end", "An attack", "9" * 9000, "cannot be read"),
-    scenario("a key twice", "explain: Because.", "title: x\nexplain: Because.", "stands here a second time"),
+    scenario("a key twice", "explain: Because.", "title: x\nexplain: Because.", "is given twice"),
     scenario("a list for a key", "explain", "? [a]\n: b\nexplain", "a key must be a plain word"),
     scenario("keys from elsewhere", "explain", "<<: {a: b}\nexplain", "a key must be a plain word"),
     whole("a version that is none", f"%YAML 1.99999999999999999999\n---\n{SCENARIO}", "this is not YAML"),

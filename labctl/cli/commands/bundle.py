@@ -138,7 +138,7 @@ def _print(contents: Contents, name: str) -> None:
         click.echo(plain(content.decode(errors="replace")), nl=False)
     elif sys.stdout.isatty():
         todo = f"`labctl bundle show {contents.file} --file {name} | tcpdump -nr -`, or `> FILE` for Wireshark."
-        raise UsageError(f"{name} is a capture of packets, and no text for a terminal.", todo=todo)
+        raise UsageError(f"{name} is a packet capture, which a terminal cannot show.", todo=todo)
     else:
         click.echo(content, nl=False)
 

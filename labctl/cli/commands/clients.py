@@ -49,7 +49,7 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         told = json.loads(ran.stdout)["ok"]
     except (ValueError, KeyError, TypeError) as error:
         printed = f"They printed:\n{indented(ran.output)}" if ran.output.strip() else "They printed nothing."
-        raise LabError("the clients in the image do not say what they are.", means=printed) from error
+        raise LabError("the clients in the image sent no list of themselves.", means=printed) from error
     sources = plugins()
     known = {
         name: {**client, "plugin": str(sources[name]) if name in sources else None}
@@ -63,13 +63,12 @@ def asked() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
 
 def lines(known: Mapping[str, Mapping[str, Any]], broken: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of the list."""
-    rows = [(name, ", ".join(client["schemes"]), client) for name, client in known.items()]
-    names = max((len(name) for name in [*known, *broken]), default=0)
-    targets = max((len(schemes) for _, schemes, _ in rows), default=0)
-    for name, schemes, client in rows:
-        source = f", from {client['plugin']}" if client["plugin"] else ""
-        yield f"{name:<{names}}  {schemes:<{targets}}  {client['version']}{source}"
+    from labctl.report.columns import columns
+
+    sources = {name: f", from {client['plugin']}" if client["plugin"] else "" for name, client in known.items()}
+    yield from columns(
+        [(name, ", ".join(client["schemes"]), f"{client['version']}{sources[name]}") for name, client in known.items()]
+    )
     if broken:
-        yield "left out, for they cannot be used"
-    for name, why in broken.items():
-        yield f"{name:<{names}}  {why}"
+        yield "left out, because they cannot be used:"
+        yield from columns(list(broken.items()))

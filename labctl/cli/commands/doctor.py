@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.report.columns import columns
+
 if TYPE_CHECKING:
     from labctl.provision.doctor import Ability, Diagnosis
 
@@ -32,13 +34,11 @@ def lines(found: Diagnosis) -> Iterator[str]:
     yield f"           cgroup {facts.cgroup}; storage {facts.storage}; security {', '.join(facts.security) or 'none'}"
     if found.image is None:
         yield "image      missing: the first run builds it, which takes about a minute (`labctl image build`)"
-        yield "abilities  not tried, for they are tried inside the image"
+        yield "abilities  not tried, because that takes the image"
     else:
         yield f"image      {found.image.tag}, on {found.image.base}"
         yield "abilities"
-    width = max((len(ability.name) for ability in found.abilities), default=0)
-    for ability in found.abilities:
-        yield f"  {ability.name:<{width}}  {verdict(ability)}"
+    yield from (f"  {line}" for line in columns([(one.name, verdict(one)) for one in found.abilities]))
     yield from left_over(found)
 
 

@@ -79,7 +79,7 @@ def demand_writable(scenario: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(
             f"no record can be written to {folder}.",
-            todo="See that you may write there, or copy the scenario to a folder of your own.",
+            todo="Make the folder writable, or copy the scenario to a folder of your own.",
         )
 
 

@@ -68,13 +68,14 @@ def _claim(loaded: Loaded) -> Iterator[str]:
 
 def _recorded(recorded: Record) -> Iterator[str]:
     """Yield a table of what each client saw, with the last line that it said below each row, which is often long."""
-    rows = [(client, _came_to(seen), seen.errno or "", seen.time) for client, seen in recorded.clients.items()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row, seen in zip(rows, recorded.clients.values(), strict=True):
-        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width).rstrip()
+    from labctl.report.columns import columns
+
+    rows = [(client, _result(seen), seen.errno or "", seen.time) for client, seen in recorded.clients.items()]
+    for line, seen in zip(columns(rows), recorded.clients.values(), strict=True):
+        yield line
         if seen.says:
             yield "  " + seen.says.replace("\n", "\\n")
 
 
-def _came_to(seen: Recorded) -> str:
+def _result(seen: Recorded) -> str:
     return f"{seen.outcome.value} at {seen.stage.value}" if seen.stage else seen.outcome.value

@@ -14,7 +14,7 @@ import pytest
 
 from labctl.system.places import RUNS
 from support.bundles import BASE, bundled, left
-from support.variants import labctl
+from support.calling import labctl
 
 
 def test_a_run_is_bundled_by_the_name_of_its_scenario(tmp_path: Path) -> None:

@@ -178,5 +178,5 @@ def test_a_capture_is_written_as_it_is_and_never_to_a_terminal(tmp_path: Path) -
         os.close(ours)
         os.close(theirs)
     assert done.returncode == 2
-    assert b"client.pcap is a capture of packets, and no text for a terminal." in done.stderr
+    assert b"client.pcap is a packet capture, which a terminal cannot show." in done.stderr
     assert b"tcpdump -nr -" in done.stderr

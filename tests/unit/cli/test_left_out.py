@@ -10,7 +10,8 @@ import pytest
 
 from labctl.errors import UnknownName, listed, meant
 from labctl.system.places import installed
-from support.variants import labctl, variant
+from support.calling import labctl
+from support.variants import variant
 
 TEXT = "curl: (7) Failed to connect to db port 5432 after 2 ms: Connection refused"
 LOOKING = {"list": ["list"], "why": ["why", TEXT], "lookalikes": ["lookalikes", "--client", "curl"]}

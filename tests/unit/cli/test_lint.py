@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from labctl.system.places import installed
+from support.calling import labctl
 from support.strangers import install, python
-from support.variants import labctl, variant
+from support.variants import variant
 
 TODO = "Rename this file with its scenario, or remove it."
 UNRECORDED = "not recorded yet: {} (labctl record NAME writes down the exact errors)\n"

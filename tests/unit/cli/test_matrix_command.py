@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.variants import labctl, variant
+from support.calling import labctl
+from support.variants import variant
 
 NOWHERE = {"DOCKER_HOST": "tcp://127.0.0.1:1"}
 

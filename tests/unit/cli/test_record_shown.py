@@ -9,8 +9,9 @@ from pathlib import Path
 from labctl.model import Outcome
 from labctl.results import record
 from labctl.system.places import installed
+from support.calling import labctl
 from support.recorded import CURL, TOLD, seen
-from support.variants import labctl, variant
+from support.variants import variant
 
 
 def shown(folder: Path, *, title: str = "") -> list[str]:

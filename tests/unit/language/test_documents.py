@@ -63,7 +63,7 @@ def test_a_file_without_mistakes_is_read(tmp_path: Path) -> None:
             "example.yaml:2:15: 'soon': is not a duration; write a number and ms, s or m, such as 300ms, 2s or 10m.",
         ),
         ("inner: {}\n", "example.yaml:1:1: the key 'name' is missing."),
-        ("name: a\nname: b\n", "example.yaml:2:1: the key 'name' stands here a second time."),
+        ("name: a\nname: b\n", "example.yaml:2:1: the key 'name' is given twice."),
         ("name: !!python/name:os.system a\n", "example.yaml:1:7: the tag tag:yaml.org,2002:python/name:os.system"),
         *(
             (
