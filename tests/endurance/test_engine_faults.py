@@ -74,7 +74,7 @@ def test_an_engine_that_stays_away_is_named_and_what_it_left_is_removed_when_it_
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with (  # noqa: PT012 - it is the end of the session that raises
-            pytest.raises(EngineUnavailable, match="So what was made is still there") as said,
+            pytest.raises(EngineUnavailable, match="Its containers and networks are still there") as said,
             session_at(engine.address, session.images) as own,
         ):
             result = struck(loaded(tmp_path, "gone"), own, options, Phase.FAULTED, partial(engine.send, signal.SIGKILL))

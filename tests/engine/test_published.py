@@ -173,5 +173,5 @@ def test_where_the_engine_is_elsewhere_it_is_skipped(session: Session, options: 
     result = run(of, dataclasses.replace(session, engine=elsewhere), options)
     assert (result.verdict, result.reason) == (
         Verdict.SKIPPED,
-        "its client is on the machine itself, and the engine runs on another",
+        "its client runs on this machine, but the engine runs on another",
     )
