@@ -23,7 +23,7 @@ from labctl.actions.verbs import Verb
 from labctl.clients import ONLY, REACH, UNIX, USER, WARM, speaking
 from labctl.engine.stream import Output
 from labctl.errors import LabError
-from labctl.lab.host import ENDS, SANDBOX_STARTS, refused
+from labctl.lab.host import ENDS, refused, warm
 from labctl.lab.lab import Lab
 from labctl.lab.piped import Piped, command, given
 from labctl.lab.place import Place
@@ -167,10 +167,7 @@ def brought_up(stack: Stack, client: str, journal: Journal, clients: Sequence[st
                 with journal.timed(f"starting {name}", LABCTL):
                     hosts[name].begin_service()
                 undo.callback(hosts[name].close)
-        for host in hosts.values():
-            if host.clients is not None:
-                with journal.timed(f"warming the clients on {host.name}", LABCTL):
-                    host.clients.ready(SANDBOX_STARTS)
+        warm(hosts.values(), journal)
         undo.callback(journal.note, REMOVING, "the lab")
         yield Lab(hosts, {FOLDER: str(folder)}, journal)
 

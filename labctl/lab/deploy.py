@@ -16,7 +16,7 @@ from labctl.engine.sweep import sweep
 from labctl.errors import EngineError, EngineUnavailable, LabError, Taken
 from labctl.lab import subnets
 from labctl.lab.bare import brought_up
-from labctl.lab.host import SANDBOX_STARTS, Host
+from labctl.lab.host import Host, warm
 from labctl.lab.lab import Lab
 from labctl.lab.machine import OnMachine
 from labctl.lab.place import Layout
@@ -24,7 +24,7 @@ from labctl.lab.pod import Pod
 from labctl.lab.request import LabRequest
 from labctl.lab.session import Session
 from labctl.lab.witness import Limits, Witness, prepare
-from labctl.results.journal import DOCKER, ENGINE_LOST, LABCTL, REMOVING, Journal
+from labctl.results.journal import DOCKER, ENGINE_LOST, REMOVING, Journal
 
 ENDS_WITHIN = 2.0  # seconds for a host to end; a container takes a tenth of that
 """Hosts leave their network one after the other. Engine 20.10 locks up for good, once in thousands of times, where two
@@ -62,10 +62,7 @@ def deployed(request: LabRequest, session: Session, journal: Journal) -> Iterato
             begun |= {host: workers.submit(_begin, host, hosts, begun, request.client, journal) for host in group}
         for beginning in begun.values():
             beginning.result()
-        for one in hosts.values():
-            if one.clients is not None:
-                with journal.timed(f"warming the clients on {one.name}", LABCTL):
-                    one.clients.ready(SANDBOX_STARTS)
+        warm(hosts.values(), journal)
         undo.callback(journal.note, REMOVING, "the lab")
         yield Lab(hosts, layout.values(), journal)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from labctl.actions import Verb
@@ -11,6 +11,7 @@ from labctl.errors import LabError
 from labctl.lab.place import Place
 from labctl.lab.program import Program
 from labctl.model import Exit, Ran
+from labctl.results.journal import LABCTL, Journal
 from labctl.stack.service import Service
 
 SANDBOX_STARTS = 30.0  # seconds until the agent, or the clients, must have said their first line
@@ -34,7 +35,7 @@ class Host(Protocol):
 
     @property
     def clients(self) -> Program | None:
-        """Labctl's clients in it, or None where it runs none."""
+        """The clients of labctl in it, or None where it runs none."""
 
     @property
     def outputs(self) -> Sequence[Output]:
@@ -75,6 +76,14 @@ class Host(Protocol):
 
     def close(self, seconds: float = 0.0) -> None:
         """End the host, and wait at most so long until the engine knows."""
+
+
+def warm(hosts: Iterable[Host], journal: Journal) -> None:
+    """Wait until the clients of all hosts are ready; raises LabError and DeadlineExceeded."""
+    for host in hosts:
+        if host.clients is not None:
+            with journal.timed(f"warming the clients on {host.name}", LABCTL):
+                host.clients.ready(SANDBOX_STARTS)
 
 
 def refused(host: str, what: str) -> LabError:

@@ -38,14 +38,12 @@ class Lab:
 
     def __init__(self, hosts: Mapping[str, Host], values: Mapping[str, str], journal: Journal) -> None:
         self.hosts = hosts
+        self.pods = {
+            name: host for name, host in hosts.items() if isinstance(host, Pod)
+        }  # with namespaces of their own
         self.values = values  # what placeholders stand for
         self.held: set[tuple[str, int]] = set()  # hosts, and the ports of connections that triggers opened there
         self._journal = journal
-
-    @property
-    def pods(self) -> dict[str, Pod]:
-        """The hosts that have namespaces of their own: all but the machine itself and bare processes."""
-        return {name: host for name, host in self.hosts.items() if isinstance(host, Pod)}
 
     def host(self, name: str) -> Host:
         """Return a host; raises UnknownName."""
@@ -56,9 +54,9 @@ class Lab:
     def pod(self, name: str) -> Pod:
         """Return a host that has namespaces of its own; raises UnknownName, and LabError where it has none."""
         host = self.host(name)
-        if not isinstance(host, Pod):
-            raise refused(name, "labctl does and sees nothing but its own clients")
-        return host
+        if name not in self.pods:
+            raise refused(host.name, "labctl does and sees nothing but its own clients")
+        return self.pods[name]
 
     def clients(self, host: str) -> Program:
         """Return the clients of a host; raises LabError where it runs none."""

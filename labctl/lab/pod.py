@@ -9,41 +9,35 @@ from typing import assert_never
 
 from labctl.actions import DEVICE, verbs
 from labctl.actions.verbs import Question, Verb
-from labctl.engine.stream import Output
 from labctl.errors import EngineError, LabctlError, LabError
 from labctl.kernel import sockets
 from labctl.lab import containers, guard
 from labctl.lab.host import ENDS, SANDBOX_STARTS
 from labctl.lab.place import Place
 from labctl.lab.program import ANSWERS, Program, demand
-from labctl.lab.service import ServiceContainers
+from labctl.lab.service import InContainers
 from labctl.lab.session import Session
-from labctl.lab.streams import Streams
 from labctl.lab.witness import Witness
 from labctl.language.fields import Command
-from labctl.model import Exit, Listening, Ran
+from labctl.model import Listening, Ran
 from labctl.stack.ports import Ports
 from labctl.stack.service import Service
 
 READIES = 10.0  # seconds for a command that makes a host what its stack says
 
 
-class Pod:
+class Pod(InContainers):
     """One host of a running stack that has namespaces of its own; a `Host`."""
 
     def __init__(
         self, name: str, settings: Service, place: Place, session: Session, witness: Witness | None = None
     ) -> None:
-        self.name, self.witness = name, witness
-        self.settings = settings
-        self.place = place
-        self.network: str | None = place.home
+        super().__init__(name, settings, place, session)
+        self.witness = witness
         self._session = session
         self._containers = session.containers
         self._sandbox = ""
         self._agent: Program | None = None
-        self._streams = Streams(name, session)
-        self._runs = ServiceContainers(name, settings, place, session, self._streams)
 
     @property
     def agent(self) -> Program:
@@ -51,21 +45,6 @@ class Pod:
         if self._agent is None:
             raise LabError(f"the sandbox of {self.name!r} does not run yet.")
         return self._agent
-
-    @property
-    def service(self) -> str:
-        """The id of the container that runs the service now."""
-        return self._runs.id
-
-    @property
-    def clients(self) -> Program | None:
-        """Labctl's clients, as the service or beside it."""
-        return self._runs.clients
-
-    @property
-    def outputs(self) -> Sequence[Output]:
-        """What the service printed, one for each time that it was made."""
-        return self._streams.outputs
 
     def begin_sandbox(self, sysctls: Mapping[str, str] | None = None, *, and_service: bool = False) -> None:
         """Make and start the sandbox, wait for its agent, and give it the lab's names and the stack's routes.
@@ -92,10 +71,6 @@ class Pod:
             self._route()
             if early is not None:
                 early.result()
-
-    def begin_service(self) -> None:
-        """Make and start the service with its current settings."""
-        self._runs.begin()
 
     def add_clients(self) -> None:
         """Put labctl's own clients beside a service that is somebody's program."""
@@ -212,29 +187,9 @@ class Pod:
         """Wait until the service's own health check passes."""
         self._runs.await_health()
 
-    def exit(self) -> Exit | None:
-        """Return how the service ended, or None while it runs."""
-        return self._runs.exit()
-
-    def exit_of(self, container: str) -> Exit | None:
-        """Return how a container that ran the service ended, or None while it runs."""
-        return self._runs.exit_of(container)
-
-    def paused(self) -> bool:
-        """Tell whether the service is paused."""
-        return self._runs.status() == "paused"
-
-    def log(self) -> str:
-        """Return what the service printed since it was last made."""
-        return self._runs.log()
-
     def published(self) -> str:
         """Return where the machine passes connections to the service on, as `docker port` has it."""
         return "".join(f"{line}\n" for line in self._containers.published(self._sandbox))
-
-    def state(self) -> str:
-        """Return what the engine says of the state of the service's container, as JSON."""
-        return self._runs.state()
 
     def listeners(self) -> Sequence[Listening]:
         """Return what listens in the host now."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from labctl.engine.containers import Containers
+from labctl.engine.stream import Output
 from labctl.errors import DeadlineExceeded, LabError
 from labctl.lab import containers
 from labctl.lab.place import Place
@@ -145,3 +146,54 @@ class ServiceContainers:
         name = f"{self._place.name}-{role}-{next(self._numbers)}"
         spec = containers.service(name, role, settings, self._place, self.joins, self._session.images)
         return self._session.make(spec, containers.files(role, settings, self._place))
+
+
+class InContainers:
+    """What is the same of each host whose service a container runs; the rest of `Host` is each host's own."""
+
+    def __init__(self, name: str, settings: Service, place: Place, session: Session) -> None:
+        self.name = name
+        self.settings = settings
+        self.place = place
+        self.network: str | None = place.home
+        self._streams = Streams(name, session)
+        self._runs = ServiceContainers(name, settings, place, session, self._streams)
+
+    @property
+    def service(self) -> str:
+        """The id of the container that runs the service now."""
+        return self._runs.id
+
+    @property
+    def clients(self) -> Program | None:
+        """The clients of labctl, as the service or beside it."""
+        return self._runs.clients
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """What the service printed, one for each time that it was made."""
+        return self._streams.outputs
+
+    def begin_service(self) -> None:
+        """Make and start the service with its current settings."""
+        self._runs.begin()
+
+    def exit(self) -> Exit | None:
+        """Return how the service ended, or None while it runs."""
+        return self._runs.exit()
+
+    def exit_of(self, container: str) -> Exit | None:
+        """Return how a container that ran the service ended, or None while it runs."""
+        return self._runs.exit_of(container)
+
+    def paused(self) -> bool:
+        """Tell whether the service is paused."""
+        return self._runs.status() == "paused"
+
+    def log(self) -> str:
+        """Return what the service printed since it was last made."""
+        return self._runs.log()
+
+    def state(self) -> str:
+        """Return what the engine says of the state of the service's container, as JSON."""
+        return self._runs.state()
